@@ -1,0 +1,147 @@
+"""Compares pyframe with its peers: python -m bench.compare --threads 2
+
+Every framework runs in its own process; the processes take turns, one busy at a time, for
+several rounds, and the median of the rounds is reported. See bench/README.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import IO, Any
+
+from bench.frameworks import FRAMEWORKS, OPTIONAL, Process, WorkerError, limit_to_cpus
+from bench.table import markdown
+from bench.workloads import WORKLOADS, Workload
+
+HERE = Path(__file__).resolve().parent
+PAUSE = 0.03  # between turns: threads that spin after their work have gone to sleep
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--round-ms", type=float, default=60, help="length of one turn")
+    parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=WORKLOADS)
+    names = [f.name for f in FRAMEWORKS]
+    parser.add_argument("--frameworks", nargs="*", choices=names,
+                        default=[n for n in names if n not in OPTIONAL])  # fmt: skip
+    parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    return parser.parse_args()
+
+
+def start_workers(options: argparse.Namespace, log: IO[str]) -> dict[str, Process]:
+    workers = {}
+    for framework in FRAMEWORKS:
+        if framework.name not in options.frameworks:
+            continue
+        interpreter = framework.interpreter()
+        if interpreter is None:
+            say(f"{framework.name}: not installed, left out "
+                f"(PYFRAME_BENCH_PYTHON_{framework.python} may name an interpreter)")  # fmt: skip
+            continue
+        worker = Process(framework, interpreter, options.threads, log)
+        try:
+            say(f"{framework.name}: {worker.ask('version')['version']}")
+            workers[framework.name] = worker
+        except WorkerError as error:
+            say(f"{framework.name}: cannot start: {error} (see {log.name})")
+            worker.close()
+    return workers
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure(
+    workload: Workload, workers: dict[str, Process], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Prepares every worker, then lets them take turns."""
+    results: dict[str, Any] = {}
+    iterations: dict[str, int] = {}
+    for name, worker in workers.items():
+        try:
+            ready = worker.ask("prepare", workload=workload.name)
+        except WorkerError as error:
+            say(f"  {name}: {error}")
+            continue
+        if ready["seconds"] is None:
+            continue
+        if ready["parameters"] != workload.parameters:
+            raise SystemExit(f"{name}: {ready['parameters']} parameters in {workload.name}, "
+                             f"expected {workload.parameters}")  # fmt: skip
+        iterations[name] = max(1, round(options.round_ms / 1000 / ready["seconds"]))
+        results[name] = {"way": ready["way"], "iterations": iterations[name], "rounds": []}
+        if ready["errors"]:
+            results[name]["errors"] = ready["errors"]
+        time.sleep(PAUSE)
+
+    idle = dict.fromkeys(results, 0.0)
+    peaks = []
+    for turn in range(options.rounds):
+        names = list(results)
+        names = names[turn % len(names) :] + names[: turn % len(names)] if names else names
+        for name in names:
+            before = {n: workers[n].cpu_seconds() for n in names if n != name}
+            reply = workers[name].ask("run", workload=workload.name, iterations=iterations[name])
+            for n, used in before.items():
+                now = workers[n].cpu_seconds()
+                idle[n] += (now or 0) - (used or 0)
+            results[name]["rounds"].append(reply["seconds"] / iterations[name])
+            time.sleep(PAUSE)
+        if "pyframe" in workers:
+            peaks.append(workers["pyframe"].ask("peak")["flops"])
+            time.sleep(PAUSE)
+    for name, result in results.items():
+        rounds = sorted(result["rounds"])
+        result["median"], result["best"] = median(rounds), rounds[0]
+        result["quartiles"] = [rounds[len(rounds) // 4], rounds[3 * len(rounds) // 4]]
+        result["idle_cpu_seconds"] = round(idle[name], 2)
+        if idle[name] > 0.05:
+            say(f"  {name} used {idle[name]:.2f} s of CPU while others were measured")
+        say(f"  {name}: {1e3 * result['median']:.4g} ms ({result['way']})")
+    peak = max(peaks) if peaks else None
+    return {"flops": workload.flops, "peak": peak, "results": results}
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def main() -> None:
+    options = arguments()
+    limit_to_cpus(options.threads)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        say(f"warning: the machine is busy (load {load:.1f}); these times mean little")
+    with tempfile.NamedTemporaryFile("w", suffix=".log", delete=False) as log:
+        workers = start_workers(options, log)
+        versions = {name: worker.ask("version")["version"] for name, worker in workers.items()}
+        report: dict[str, Any] = {
+            "cpu": cpu_name(), "threads": options.threads, "rounds": options.rounds, "load": load,
+            "date": time.strftime("%Y-%m-%d"), "versions": versions, "workloads": {},
+        }  # fmt: skip
+        try:
+            for name in options.workloads:
+                say(name)
+                report["workloads"][name] = measure(WORKLOADS[name], workers, options)
+                options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        finally:
+            for worker in workers.values():
+                worker.close()
+    print(markdown(report))
+
+
+if __name__ == "__main__":
+    main()

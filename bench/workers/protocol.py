@@ -1,0 +1,116 @@
+"""What every worker shares: a loop that speaks one line of JSON a request.
+
+The parent sends {"do": "prepare", "workload": name}, then {"do": "run", "workload": name,
+"iterations": k} as often as it likes, and closes the pipe. A worker that waits for a line sleeps
+in the kernel and uses no CPU.
+"""
+
+import json
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.workloads import WORKLOADS, Workload
+
+Run = Callable[[int], None]  # runs that many iterations and waits until they are done
+
+
+@dataclass
+class Prepared:
+    """Ways of computing one workload; the fastest on this machine is the one that is reported."""
+
+    parameters: int
+    ways: dict[str, Run] = field(default_factory=dict)
+
+
+class Worker(ABC):
+    """One framework in one process."""
+
+    @abstractmethod
+    def version(self) -> str: ...
+
+    @abstractmethod
+    def prepare(self, workload: Workload) -> Prepared | None:
+        """Builds the model and data; None if the framework has no such thing."""
+
+    def extra(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"error": f"unknown request {request}"}
+
+
+def timed(run: Run, iterations: int) -> float:
+    start = time.perf_counter()
+    run(iterations)
+    return time.perf_counter() - start
+
+
+def warm_up(run: Run, seconds: float = 0.3) -> float:
+    """Compiles, allocates and starts threads; returns seconds an iteration."""
+    for _ in range(3):
+        run(1)
+    iterations, spent, best = 1, 0.0, float("inf")
+    while spent < seconds:
+        elapsed = timed(run, iterations)
+        spent += elapsed
+        best = min(best, elapsed / iterations)
+        if elapsed < 0.02:
+            iterations *= 2
+    return best
+
+
+def fastest(ways: dict[str, Run]) -> tuple[str, float, dict[str, str]]:
+    """The fastest way, its seconds an iteration, and the errors of ways that do not work."""
+    speeds: dict[str, float] = {}
+    errors: dict[str, str] = {}
+    for name, run in ways.items():
+        try:
+            speeds[name] = warm_up(run)
+        except Exception as error:
+            errors[name] = f"{type(error).__name__}: {error}"[:500]
+    if not speeds:
+        raise RuntimeError(f"no way works: {errors}")
+    best = min(speeds, key=lambda name: speeds[name])
+    return best, speeds[best], errors
+
+
+def serve(worker: Worker) -> None:
+    # Frameworks print to stdout: only this loop may write to the parent's pipe.
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    chosen: dict[str, Run] = {}
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        match request["do"]:
+            case "version":
+                return {"version": worker.version()}
+            case "prepare":
+                workload = WORKLOADS[request["workload"]]
+                chosen.clear()  # one workload at a time: drop the data of the last one
+                prepared = worker.prepare(workload)
+                if prepared is None:
+                    return {"seconds": None}
+                way, seconds, errors = fastest(prepared.ways)
+                chosen[workload.name] = prepared.ways[way]
+                return {"seconds": seconds, "way": way, "errors": errors,
+                        "parameters": prepared.parameters}  # fmt: skip
+            case "run":
+                run, iterations = chosen[request["workload"]], int(request["iterations"])
+                run(max(1, iterations // 8))  # caches and threads of this process come back
+                return {"seconds": timed(run, iterations)}
+            case _:
+                return worker.extra(request)
+
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line))
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"[:2000]}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+def thread_count() -> int:
+    return int(os.environ["PYFRAME_BENCH_THREADS"])

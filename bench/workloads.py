@@ -1,0 +1,98 @@
+"""The workloads of the comparison: shapes, data and floating-point operations."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Multiply-adds of one layer for one sample, as (output positions, inner sum, outputs)."""
+
+    positions: int
+    inner: int
+    outputs: int
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.positions * self.inner * self.outputs
+
+
+@dataclass(frozen=True)
+class Workload:
+    """`kind` is train (one step), predict (one call) or epoch (one call of fit)."""
+
+    name: str
+    kind: str
+    model: str
+    batch: int
+    input_shape: tuple[int, ...]
+    target: str  # classes or reconstruction
+    classes: int
+    rows: int  # in the data set; steps go through it in turn
+    layers: tuple[Layer, ...]
+    parameters: int
+
+    @property
+    def flops(self) -> int:
+        """One iteration's matrix products and convolutions; all else is not counted.
+
+        Training needs the forward product, the weights' gradient and, except for the first
+        layer, the input's gradient.
+        """
+        forward = sum(layer.flops for layer in self.layers)
+        if self.kind == "predict":
+            return self.batch * forward
+        step = 3 * forward - self.layers[0].flops
+        return step * (self.rows if self.kind == "epoch" else self.batch)
+
+    @property
+    def batches(self) -> int:
+        return self.rows // self.batch
+
+    def data(self) -> tuple[Array, Array]:
+        """Inputs, and class ids or the inputs again."""
+        rng = np.random.RandomState(zlib.crc32(self.name.encode()))
+        x = rng.uniform(0, 1, (self.rows, *self.input_shape)).astype(np.float32)
+        if self.target == "reconstruction":
+            return x, x
+        return x, rng.randint(0, self.classes, self.rows).astype(np.int64)
+
+    def one_hot(self, ids: Array) -> Array:
+        return np.eye(self.classes, dtype=np.float32)[ids]
+
+
+def dense(*widths: int) -> tuple[Layer, ...]:
+    return tuple(Layer(1, k, n) for k, n in zip(widths, widths[1:], strict=False))
+
+
+_SLIDE = dense(100, 64, 100, 101)
+_LENET = (Layer(28 * 28, 25, 6), Layer(10 * 10, 25 * 6, 6), *dense(150, 120, 10))
+_AUTOENCODER = dense(784, 128, 32, 128, 784)
+_CONVNET = (Layer(26 * 26, 9, 32), Layer(11 * 11, 9 * 32, 64), *dense(1600, 10))
+_DIGITS = dense(64, 64, 10)
+
+WORKLOADS = {
+    w.name: w
+    for w in (
+        Workload("mlp_slide_b32_train", "train", "mlp_slide", 32, (100,), "classes", 101, 256,
+                 _SLIDE, 23165),
+        Workload("mlp_slide_b1_predict", "predict", "mlp_slide", 1, (100,), "classes", 101, 1,
+                 _SLIDE, 23165),
+        Workload("lenet_slide_b32_train", "train", "lenet_slide", 32, (28, 28, 1), "classes", 10,
+                 256, _LENET, 20392),
+        Workload("lenet_slide_b1_predict", "predict", "lenet_slide", 1, (28, 28, 1), "classes",
+                 10, 1, _LENET, 20392),
+        Workload("autoencoder_b256_train", "train", "autoencoder", 256, (784,), "reconstruction",
+                 0, 1024, _AUTOENCODER, 209968),
+        Workload("mnist_convnet_b128_train", "train", "mnist_convnet", 128, (28, 28, 1),
+                 "classes", 10, 512, _CONVNET, 34826),
+        Workload("digits_fit_epoch", "epoch", "digits", 32, (64,), "classes", 10, 1800, _DIGITS,
+                 4810),
+    )
+}  # fmt: skip

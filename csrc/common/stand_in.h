@@ -1,0 +1,33 @@
+// Concrete stand-ins for unknown dimensions.
+//
+// Operators know only concrete shapes. To infer a shape with unknown dimensions a rule
+// runs twice, with a different prime for every "unknown"; whatever differs between the two
+// results is unknown. The primes are large and odd so that no user's dimension, product or
+// window arithmetic produces them by accident.
+#pragma once
+
+#include "common/types.h"
+
+namespace pyframe {
+
+constexpr int64_t kStandIn[2] = {1000003, 1000033};
+
+inline bool is_unknown(int64_t dim) {
+  return dim == kUnknown || dim == kStandIn[0] || dim == kStandIn[1];
+}
+
+inline Shape substitute(const Shape& shape, int which) {
+  Shape result = shape;
+  for (int64_t& dim : result)
+    if (dim == kUnknown) dim = kStandIn[which];
+  return result;
+}
+
+inline Shape merge_stand_ins(const Shape& first, const Shape& second) {
+  Shape result = first;
+  for (size_t i = 0; i < result.size(); ++i)
+    if (first[i] != second[i]) result[i] = kUnknown;
+  return result;
+}
+
+}  // namespace pyframe

@@ -1,0 +1,170 @@
+#include "graph/builder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/dispatch_dtype.h"
+#include "ir/op.h"
+
+namespace pyframe {
+
+void PlanBuilder::build() {
+  nodes_ = graph_.nodes();
+  make_tensors();
+  select_nodes();
+  fuse();
+  lower();
+  schedule();
+  place_memory();
+}
+
+void PlanBuilder::make_tensors() {
+  const size_t inputs = graph_.input_ids().size();
+  check(input_shapes_.size() == inputs, "the graph has ", inputs,
+        " inputs. Received: ", input_shapes_.size(), " shapes");
+  for (const GraphTensor& tensor : graph_.tensors())
+    plan_.tensors_.push_back({tensor.spec, tensor.kind, tensor.source, kNoTensor, 1, 0});
+  for (size_t i = 0; i < inputs; ++i) {
+    const Shape& declared = graph_.tensor(graph_.input_ids()[i]).spec.shape;
+    const Shape& given = input_shapes_[i];
+    bool fits = declared.size() == given.size();
+    for (size_t d = 0; fits && d < given.size(); ++d)
+      fits = given[d] >= 0 && (declared[d] == kUnknown || declared[d] == given[d]);
+    check(fits, "input '", graph_.input_names()[i], "' expects the shape ", to_string(declared),
+          ". Received: ", to_string(given));
+    plan_.tensors_[static_cast<size_t>(graph_.input_ids()[i])].spec.shape = given;
+    plan_.input_specs_.push_back({given, graph_.tensor(graph_.input_ids()[i]).spec.dtype});
+  }
+  plan_.input_names_ = graph_.input_names();
+  for (const Node& node : nodes_) {
+    std::vector<TensorSpec> specs;
+    for (TensorId id : node.inputs) specs.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
+    const std::vector<TensorSpec> results = infer_specs(*node.def, node.attrs, specs);
+    for (size_t i = 0; i < results.size(); ++i) {
+      element_count(results[i].shape);  // refuses what cannot be addressed
+      plan_.tensors_[static_cast<size_t>(node.outputs[i])].spec = results[i];
+    }
+  }
+  plan_.variables_ = graph_.variables();
+  plan_.constants_ = graph_.constants();
+  for (TensorId id : outputs_)
+    plan_.output_specs_.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
+}
+
+void PlanBuilder::select_nodes() {
+  std::vector<bool> wanted(graph_.tensors().size(), false);
+  for (TensorId id : outputs_) {
+    graph_.tensor(id);
+    wanted[static_cast<size_t>(id)] = true;
+    ++plan_.tensors_[static_cast<size_t>(id)].readers;
+  }
+  kept_.assign(nodes_.size(), false);
+  for (size_t n = nodes_.size(); n-- > 0;) {
+    const Node& node = nodes_[n];
+    kept_[n] = node.def->effect;
+    for (TensorId id : node.outputs) kept_[n] = kept_[n] || wanted[static_cast<size_t>(id)];
+    if (!kept_[n]) continue;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (i < 32 ? node.def->shape_only >> i & 1 : node.def->shape_only >> 31 & 1) continue;
+      wanted[static_cast<size_t>(node.inputs[i])] = true;
+      ++plan_.tensors_[static_cast<size_t>(node.inputs[i])].readers;
+    }
+  }
+}
+
+void PlanBuilder::fuse() {
+  epilogue_of_.assign(nodes_.size(), -1);
+  std::vector<int> producer(graph_.tensors().size(), -1);
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (!kept_[n]) continue;
+    Node& node = nodes_[n];
+    for (TensorId id : node.outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
+    if (!node.def->fusable) continue;
+    const TensorId x = node.inputs[0];
+    const int before = producer[static_cast<size_t>(x)];
+    if (before < 0 || plan_.tensors_[static_cast<size_t>(x)].readers != 1) continue;
+    const auto p = static_cast<size_t>(before);
+    if (!nodes_[p].def->takes_epilogue || epilogue_of_[p] >= 0) continue;
+    const Attrs& a = node.attrs;
+    const double low = a.has("low") ? a.number("low", 0) : a.number("alpha", 1.0);
+    epilogues_.push_back({static_cast<Unary>(node.def->id), {low, a.number("high", 0)}});
+    epilogue_of_[p] = static_cast<int>(epilogues_.size()) - 1;
+    nodes_[p].outputs[0] = node.outputs[0];
+    producer[static_cast<size_t>(node.outputs[0])] = before;
+    kept_[n] = false;
+  }
+}
+
+void PlanBuilder::lower() {
+  int64_t total = 0;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (!kept_[n]) continue;
+    const Node& node = nodes_[n];
+    std::vector<TensorSpec> specs;
+    for (TensorId id : node.inputs) specs.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
+    if (node.def->work != nullptr)
+      total += node.def->work({*node.def, node.attrs, specs});
+    else
+      total += element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
+  }
+  plan_.work_ = total;
+  const bool has_batch = !input_shapes_.empty() && !input_shapes_[0].empty();
+  Lowering lowering(plan_.tensors_, plan_.steps_, total, has_batch ? input_shapes_[0][0] : 1);
+
+  for (size_t i = 0; i < graph_.input_ids().size(); ++i) {
+    const TensorId id = graph_.input_ids()[i];
+    const TensorSpec spec = plan_.tensors_[static_cast<size_t>(id)].spec;
+    if (plan_.tensors_[static_cast<size_t>(id)].readers == 0) continue;
+    const int64_t size = element_count(spec.shape), row = row_size(spec.shape);
+    const DType dtype = spec.dtype;
+    if (spec.shape.empty()) {
+      lowering.tasks("input", 1, {write_whole(id)}, 1, [=](const Call& c) {
+        const Binding::Input& in = c.binding->inputs[i];
+        gather_rows(static_cast<SourceType>(in.type), in.data, 1, nullptr, 0, 1, dtype,
+                    c.at<char>(0));
+      });
+      continue;
+    }
+    const bool batched = spec.shape[0] == lowering.batch();
+    lowering.rows("input", spec.shape[0], {write(id)}, size, [=](const Call& c) {
+      const Binding::Input& in = c.binding->inputs[i];
+      gather_rows(static_cast<SourceType>(in.type), in.data, row,
+                  batched ? c.binding->index : nullptr, (batched ? c.first_row : 0) + c.begin,
+                  c.count(), dtype, c.at<char>(0));
+    });
+  }
+  for (size_t n = 0; n < nodes_.size(); ++n)
+    if (kept_[n])
+      lowering.lower(nodes_[n], epilogue_of_[n] < 0
+                                    ? nullptr
+                                    : &epilogues_[static_cast<size_t>(epilogue_of_[n])]);
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const TensorSpec spec = plan_.output_specs_[i];
+    if (spec.shape.empty()) {
+      dispatch_any(spec.dtype, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        lowering.tasks("output", 1, {read_whole(outputs_[i])}, 1,
+                       [=](const Call& c) { c.scalars[i] = static_cast<double>(*c.at<T>(0)); });
+      });
+      continue;
+    }
+    const auto row_bytes = static_cast<int64_t>(dtype_size(spec.dtype)) * row_size(spec.shape);
+    const bool batched = has_batch && spec.shape[0] == lowering.batch();
+    lowering.rows("output", spec.shape[0], {read(outputs_[i])}, element_count(spec.shape),
+                  [=](const Call& c) {
+                    char* to = c.binding->outputs[i];
+                    const int64_t row = (batched ? c.first_row : 0) + c.begin;
+                    std::memcpy(to + row * row_bytes, c.at<char>(0),
+                                static_cast<size_t>(c.count() * row_bytes));
+                  });
+  }
+  for (const Step& step : plan_.steps_) plan_.has_effects_ = plan_.has_effects_ || step.effect;
+}
+
+TensorId PlanBuilder::root(TensorId id) const {
+  while (plan_.tensors_[static_cast<size_t>(id)].alias_of != kNoTensor)
+    id = plan_.tensors_[static_cast<size_t>(id)].alias_of;
+  return id;
+}
+
+}  // namespace pyframe

@@ -1,0 +1,42 @@
+// Lowers a graph to a plan: selection, fusion, lowering, scheduling, memory.
+#pragma once
+
+#include <vector>
+
+#include "graph/plan.h"
+
+namespace pyframe {
+
+class PlanBuilder {
+ public:
+  PlanBuilder(Plan& plan, const Graph& graph, const std::vector<TensorId>& outputs,
+              const std::vector<Shape>& input_shapes)
+      : plan_(plan), graph_(graph), outputs_(outputs), input_shapes_(input_shapes) {}
+
+  void build();
+
+ private:
+  void make_tensors();  // concrete shapes
+  void select_nodes();  // what the outputs and effects need
+  void fuse();          // elementwise functions into their producers
+  void lower();         // nodes to steps
+  void schedule();      // steps to segments
+  void place_memory();  // tensors to addresses
+
+  TensorId root(TensorId id) const;  // the tensor whose storage id shares
+
+  // schedule
+  std::vector<std::vector<int>> dependencies() const;
+  void close_row_segment(Segment segment);
+
+  Plan& plan_;
+  const Graph& graph_;
+  const std::vector<TensorId>& outputs_;
+  const std::vector<Shape>& input_shapes_;
+  std::vector<Node> nodes_;
+  std::vector<Epilogue> epilogues_;  // storage of fused functions
+  std::vector<int> epilogue_of_;     // by node, -1: none
+  std::vector<bool> kept_;           // by node
+};
+
+}  // namespace pyframe

@@ -1,0 +1,19 @@
+// Batch gather: rows of a dataset array, cast to the element type of a graph input.
+#pragma once
+
+#include <cstdint>
+
+#include "common/types.h"
+
+namespace pyframe {
+
+// Element types that an input array may have.
+enum class SourceType : int { kF32, kF64, kI32, kI64, kU8, kBool, kCount };
+
+size_t source_size(SourceType type);
+
+// to[i, :] = cast(from[row(first + i), :]) for i < count; row(r) is index[r], or r without index.
+void gather_rows(SourceType type, const char* from, int64_t row_elements, const int64_t* index,
+                 int64_t first, int64_t count, DType dtype, char* to);
+
+}  // namespace pyframe

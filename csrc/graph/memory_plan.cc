@@ -1,0 +1,179 @@
+// Gives every tensor of a plan its address.
+//
+// A tensor that lives only inside one row segment needs room for one chunk of rows in each thread's
+// own memory. All others share one arena: two tensors may overlap there if no segment uses both.
+// Placement is greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288).
+#include <algorithm>
+#include <numeric>
+
+#include "graph/builder.h"
+
+namespace pyframe {
+namespace {
+
+constexpr int64_t kAlign = 64;
+// Chunk memory should leave room for weights in a 512 KiB L2 cache.
+constexpr int64_t kChunkBytes = 256 * 1024;
+
+struct Block {
+  TensorId tensor;
+  int64_t bytes;
+  int first, last;  // inclusive interval in which it must keep its contents
+  int64_t offset = 0;
+};
+
+// Places blocks so that those with overlapping intervals do not overlap; returns the extent.
+int64_t place(std::vector<Block>& blocks) {
+  std::vector<size_t> order(blocks.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; });
+  int64_t extent = 0;
+  std::vector<size_t> placed;  // by offset
+  for (size_t b : order) {
+    Block& block = blocks[b];
+    int64_t at = 0;
+    for (size_t p : placed) {
+      const Block& other = blocks[p];
+      if (other.last < block.first || other.first > block.last) continue;
+      if (other.offset >= at + block.bytes) break;
+      at = std::max(at, other.offset + other.bytes);
+    }
+    block.offset = at;
+    extent = std::max(extent, at + block.bytes);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), b,
+                         [&](size_t x, size_t y) { return blocks[x].offset < blocks[y].offset; }),
+        b);
+  }
+  return extent;
+}
+
+// Where a tensor's storage is used: positions count steps in the order of execution.
+struct Use {
+  int first_segment = -1, last_segment = -1;
+  int first_step = -1, last_step = -1;
+  bool rows_only = true;  // every access is by rows
+};
+
+}  // namespace
+
+void PlanBuilder::place_memory() {
+  std::vector<PlanTensor>& tensors = plan_.tensors_;
+  std::vector<Step>& steps = plan_.steps_;
+  const auto bytes_of = [&](TensorId id) {
+    const PlanTensor& t = tensors[static_cast<size_t>(id)];
+    return element_count(t.spec.shape) * static_cast<int64_t>(dtype_size(t.spec.dtype)) * t.copies;
+  };
+  const auto uses = [&] {
+    std::vector<Use> result(tensors.size());
+    int position = 0;
+    for (size_t g = 0; g < plan_.segments_.size(); ++g)
+      for (int s : plan_.segments_[g].steps) {
+        for (const Operand& operand : steps[static_cast<size_t>(s)].operands) {
+          Use& use = result[static_cast<size_t>(root(operand.tensor))];
+          if (use.first_step < 0) {
+            use.first_step = position;
+            use.first_segment = static_cast<int>(g);
+          }
+          use.last_step = position;
+          use.last_segment = static_cast<int>(g);
+          use.rows_only = use.rows_only && operand.part == Part::kRows;
+        }
+        ++position;
+      }
+    return result;
+  };
+  const auto is_arena = [&](TensorId id) {
+    const TensorKind kind = tensors[static_cast<size_t>(id)].kind;
+    return kind == TensorKind::kValue || kind == TensorKind::kInput;
+  };
+
+  // In place: the result takes over an operand that nobody reads afterwards.
+  int position = 0;
+  for (size_t g = 0; g < plan_.segments_.size(); ++g)
+    for (int s : plan_.segments_[g].steps) {
+      Step& step = steps[static_cast<size_t>(s)];
+      const int at = position++;
+      if (step.in_place_from < 0) continue;
+      const TensorId from = root(step.operands[static_cast<size_t>(step.in_place_from)].tensor);
+      const TensorId to = root(step.operands[static_cast<size_t>(step.in_place_to)].tensor);
+      if (from == to || !is_arena(from) || tensors[static_cast<size_t>(from)].copies != 1 ||
+          bytes_of(from) != bytes_of(to))
+        continue;
+      const std::vector<Use> now = uses();
+      const Use& use = now[static_cast<size_t>(from)];
+      if (use.last_step != at) continue;
+      // Steps of a task segment run side by side, so nobody else there may look at it.
+      if (step.partition == Partition::kTasks && use.first_segment == static_cast<int>(g)) continue;
+      bool shared = false;
+      if (step.partition == Partition::kTasks)
+        for (int other : plan_.segments_[g].steps)
+          for (const Operand& operand : steps[static_cast<size_t>(other)].operands)
+            shared = shared || (other != s && root(operand.tensor) == from);
+      if (!shared) tensors[static_cast<size_t>(to)].alias_of = from;
+    }
+
+  const std::vector<Use> use = uses();
+  std::vector<Block> global;
+  std::vector<std::vector<Block>> local(plan_.segments_.size());
+  std::vector<int64_t> local_offset(tensors.size(), -1);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto id = static_cast<TensorId>(i);
+    if (root(id) != id || !is_arena(id) || use[i].first_step < 0) continue;
+    const auto segment = static_cast<size_t>(use[i].first_segment);
+    if (use[i].rows_only && use[i].first_segment == use[i].last_segment &&
+        plan_.segments_[segment].rows > 0) {
+      const int64_t row_bytes = bytes_of(id) / plan_.segments_[segment].rows;
+      local[segment].push_back({id, row_bytes, use[i].first_step, use[i].last_step});
+    } else {
+      global.push_back({id, std::max<int64_t>(1, round_up(bytes_of(id), kAlign)),
+                        use[i].first_segment, use[i].last_segment});
+    }
+  }
+
+  plan_.arena_bytes_ = static_cast<size_t>(place(global));
+  plan_.offset_.assign(tensors.size(), -1);
+  for (const Block& block : global) plan_.offset_[static_cast<size_t>(block.tensor)] = block.offset;
+
+  for (size_t g = 0; g < plan_.segments_.size(); ++g) {
+    Segment& segment = plan_.segments_[g];
+    if (segment.partition != Partition::kRows || segment.rows == 0) continue;
+    std::vector<Block> per_row = local[g];
+    const int64_t row_bytes = std::max<int64_t>(1, place(per_row));
+    int64_t chunk = std::max<int64_t>(1, kChunkBytes / row_bytes);
+    for (int s : segment.steps)
+      chunk = std::max(chunk, steps[static_cast<size_t>(s)].preferred_rows);
+    chunk = std::min(chunk, segment.lane_rows);
+    segment.chunk_rows = ceil_div(segment.lane_rows, ceil_div(segment.lane_rows, chunk));
+    for (Block& block : local[g])
+      block.bytes = round_up(std::max<int64_t>(1, block.bytes * segment.chunk_rows), kAlign);
+    segment.local_bytes = static_cast<size_t>(place(local[g]));
+    plan_.local_bytes_ = std::max(plan_.local_bytes_, segment.local_bytes);
+    for (const Block& block : local[g])
+      local_offset[static_cast<size_t>(block.tensor)] = block.offset;
+  }
+
+  for (Step& step : steps) {
+    plan_.workspace_bytes_ = std::max(plan_.workspace_bytes_, step.workspace);
+    for (Operand& operand : step.operands) {
+      const TensorId own = operand.tensor;
+      operand.tensor = root(own);
+      const int64_t local_at = local_offset[static_cast<size_t>(operand.tensor)];
+      operand.local = local_at >= 0;
+      if (operand.local) {
+        operand.offset = local_at;
+      } else if (operand.part == Part::kRows && step.extent > 0) {
+        operand.row_stride = bytes_of(own) / step.extent;
+      } else if (operand.part == Part::kLane) {
+        const int64_t copies = tensors[static_cast<size_t>(operand.tensor)].copies;
+        operand.lane_stride = copies == 1 ? 0 : bytes_of(operand.tensor) / copies;
+      }
+      if (operand.access == Access::kUpdate &&
+          tensors[static_cast<size_t>(operand.tensor)].kind == TensorKind::kVariable)
+        plan_.updated_.push_back(tensors[static_cast<size_t>(operand.tensor)].source);
+    }
+  }
+}
+
+}  // namespace pyframe

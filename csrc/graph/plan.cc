@@ -1,0 +1,282 @@
+#include "graph/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/parallel.h"
+#include "graph/builder.h"
+
+namespace pyframe {
+namespace {
+
+// Segments with less work than this (multiply-adds or elements) run on one thread: a barrier
+// and a cold second core cost as much.
+constexpr int64_t kParallelWork = 100000;
+
+// Tasks of one segment that one thread has yet to start. Others steal from it when they are done
+// with theirs, so that a thread whose core was taken away holds up one task and not its share.
+struct alignas(64) Cursor {
+  std::atomic<int64_t> next{0};
+};
+
+bool is_parallel(const Segment& segment) {
+  return segment.tasks > 1 && segment.work >= kParallelWork;
+}
+
+}  // namespace
+
+// Memory of one run. A plan keeps the frames of past runs and makes a new one only when more
+// runs overlap than ever before.
+struct Plan::Frame {
+  Buffer arena;
+  std::vector<char*> base;
+  std::vector<Buffer> scratch;  // by thread: chunk memory, then workspace
+  std::vector<double> scalars;
+  std::vector<Cursor> cursors;  // [segment][thread]
+  int threads = 0;
+};
+
+struct Plan::Running {
+  Running(Plan* p, Frame* f, const Binding* b, RunResult* r, int threads)
+      : plan(p), frame(f), binding(b), result(r), barrier(threads) {}
+  Plan* plan;
+  Frame* frame;
+  const Binding* binding;
+  RunResult* result;
+  Barrier barrier;
+  int64_t start = 0, steps = 0, batch = 0;
+  bool stop_if_not_finite = false;
+  std::atomic<bool> stop{false};
+};
+
+Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
+           const std::vector<Shape>& input_shapes) {
+  PlanBuilder(*this, graph, outputs, input_shapes).build();
+}
+
+Plan::~Plan() = default;
+
+std::unique_ptr<Plan::Frame> Plan::acquire_frame(int threads) {
+  std::unique_ptr<Frame> frame;
+  {
+    std::lock_guard<std::mutex> lock(frames_mutex_);
+    if (!frames_.empty()) {
+      frame = std::move(frames_.back());
+      frames_.pop_back();
+    }
+  }
+  if (frame == nullptr) {
+    frame = std::make_unique<Frame>();
+    frame->arena = Buffer(arena_bytes_);
+    frame->base.assign(tensors_.size(), nullptr);
+    for (size_t i = 0; i < tensors_.size(); ++i) {
+      if (offset_[i] >= 0)
+        frame->base[i] = frame->arena.data() + offset_[i];
+      else if (tensors_[i].kind == TensorKind::kVariable)
+        frame->base[i] = variables_[static_cast<size_t>(tensors_[i].source)]->data();
+      else if (tensors_[i].kind == TensorKind::kConstant)
+        frame->base[i] = constants_[static_cast<size_t>(tensors_[i].source)].data->data();
+    }
+    frame->scalars.assign(output_specs_.size(), 0.0);
+  }
+  if (frame->threads < threads) {
+    while (static_cast<int>(frame->scratch.size()) < threads)
+      frame->scratch.emplace_back(
+          static_cast<size_t>(round_up(static_cast<int64_t>(local_bytes_), 64)) + Buffer::kSlack +
+          workspace_bytes_);
+    frame->cursors = std::vector<Cursor>(segments_.size() * static_cast<size_t>(threads));
+    frame->threads = threads;
+  }
+  return frame;
+}
+
+void Plan::release_frame(std::unique_ptr<Frame> frame) {
+  std::lock_guard<std::mutex> lock(frames_mutex_);
+  frames_.push_back(std::move(frame));
+}
+
+void Plan::run_task(const Segment& segment, int64_t task, Call& call) const {
+  if (segment.partition == Partition::kRows) {
+    const int64_t first = task * segment.lane_rows;
+    const int64_t last = std::min(segment.rows, first + segment.lane_rows);
+    call.lane = task;
+    for (int64_t row = first; row < last; row += segment.chunk_rows) {
+      call.begin = row;
+      call.end = std::min(last, row + segment.chunk_rows);
+      call.first_in_lane = row == first;
+      for (int s : segment.steps) {
+        const Step& step = steps_[static_cast<size_t>(s)];
+        call.operands = step.operands.data();
+        step.kernel->run(call);
+      }
+    }
+    return;
+  }
+  size_t i = segment.steps.size() - 1;
+  while (segment.first_task[i] > task) --i;
+  const Step& step = steps_[static_cast<size_t>(segment.steps[i])];
+  call.operands = step.operands.data();
+  call.begin = task - segment.first_task[i];
+  call.end = call.begin + 1;
+  call.lane = 0;
+  call.first_in_lane = true;
+  step.kernel->run(call);
+}
+
+void Plan::run_segment(const Segment& segment, size_t index, Running& run, Call& call, int thread,
+                       int threads) const {
+  if (threads == 1 || !is_parallel(segment)) {
+    if (thread == 0)
+      for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call);
+    return;
+  }
+  Cursor* cursors = &run.frame->cursors[index * static_cast<size_t>(threads)];
+  for (int i = 0; i < threads; ++i) {
+    const int owner = (thread + i) % threads;
+    const int64_t begin = segment.tasks * owner / threads;
+    const int64_t size = segment.tasks * (owner + 1) / threads - begin;
+    for (;;) {
+      if (cursors[owner].next.load(std::memory_order_relaxed) >= size) break;
+      const int64_t t = cursors[owner].next.fetch_add(1, std::memory_order_relaxed);
+      if (t >= size) break;
+      run_task(segment, begin + t, call);
+    }
+  }
+}
+
+void Plan::run_thread(Running& run, int thread, int threads) {
+  Frame& frame = *run.frame;
+  Call call{};
+  call.base = frame.base.data();
+  call.local = frame.scratch[static_cast<size_t>(thread)].data();
+  call.workspace = call.local + round_up(static_cast<int64_t>(local_bytes_), 64) + Buffer::kSlack;
+  call.binding = run.binding;
+  call.scalars = frame.scalars.data();
+  for (int64_t s = 0; s < run.steps; ++s) {
+    call.first_row = run.start + s * run.batch;
+    for (size_t g = 0; g < segments_.size(); ++g) {
+      const bool first_effects = segments_[g].effects && (g == 0 || !segments_[g - 1].effects);
+      if (first_effects && run.stop_if_not_finite) {
+        if (threads > 1) run.barrier.wait();
+        if (!frame.scalars.empty() && !std::isfinite(frame.scalars[0])) break;
+      }
+      run_segment(segments_[g], g, run, call, thread, threads);
+      const bool last = g + 1 == segments_.size();
+      if (threads > 1 && (last || is_parallel(segments_[g]) || is_parallel(segments_[g + 1])))
+        run.barrier.wait();
+    }
+    for (size_t g = 0; threads > 1 && g < segments_.size(); ++g)
+      frame.cursors[g * static_cast<size_t>(threads) + static_cast<size_t>(thread)].next.store(
+          0, std::memory_order_relaxed);
+    if (thread == 0) {
+      RunResult& result = *run.result;
+      ++result.steps;
+      for (size_t i = 0; i < frame.scalars.size(); ++i) {
+        result.sums[i] += frame.scalars[i];
+        result.last[i] = frame.scalars[i];
+      }
+      if (run.stop_if_not_finite && !frame.scalars.empty() && !std::isfinite(frame.scalars[0]))
+        run.stop.store(true, std::memory_order_relaxed);
+    }
+    if (threads > 1) run.barrier.wait();
+    if (run.stop.load(std::memory_order_relaxed)) break;
+  }
+}
+
+RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
+                    const int64_t* index, int64_t index_size, int64_t start, int64_t steps,
+                    bool stop_if_not_finite) {
+  check(inputs.size() == input_specs_.size() && outputs.size() == output_specs_.size(),
+        "the plan takes ", input_specs_.size(), " inputs and ", output_specs_.size(),
+        " outputs. Received: ", inputs.size(), " and ", outputs.size());
+  check(start >= 0 && steps >= 0, "start and steps must not be negative");
+  const int64_t batch =
+      input_specs_.empty() || input_specs_[0].shape.empty() ? 1 : input_specs_[0].shape[0];
+  const int64_t end = start + steps * batch;
+  check(index == nullptr || end <= index_size, "rows up to ", end,
+        " are wanted, but the index has only ", index_size);
+  Binding binding;
+  binding.index = index;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& shape = input_specs_[i].shape;
+    const bool batched = !shape.empty() && shape[0] == batch;
+    check(index != nullptr || inputs[i].rows >= (shape.empty() ? 1
+                                                 : batched     ? end
+                                                               : shape[0]),
+          "input '", input_names_[i], "' has only ", inputs[i].rows, " rows, ",
+          batched         ? end
+          : shape.empty() ? 1
+                          : shape[0],
+          " are wanted");
+    for (int64_t r = start; index != nullptr && batched && r < end; ++r)
+      check(index[r] >= 0 && index[r] < inputs[i].rows, "index[", r, "] = ", index[r],
+            " is out of range for input '", input_names_[i], "' with ", inputs[i].rows, " rows");
+    binding.inputs.push_back(
+        {static_cast<const char*>(inputs[i].data), static_cast<int>(inputs[i].type)});
+  }
+  for (void* output : outputs) binding.outputs.push_back(static_cast<char*>(output));
+
+  // A plan with effects changes its variables, so one run at a time.
+  struct Exclusive {
+    std::atomic<bool>* flag = nullptr;
+    ~Exclusive() {
+      if (flag != nullptr) flag->store(false);
+    }
+  } exclusive;
+  if (has_effects_) {
+    if (busy_.exchange(true))
+      throw StateError(
+          "this model is being trained by another thread. Train from one thread at a time");
+    exclusive.flag = &busy_;
+  }
+
+  int threads = num_threads();
+  if (std::none_of(segments_.begin(), segments_.end(), is_parallel)) threads = 1;
+  RunResult result;
+  result.sums.assign(outputs.size(), 0.0);
+  result.last.assign(outputs.size(), 0.0);
+  std::unique_ptr<Frame> frame = acquire_frame(threads);
+  Running running(this, frame.get(), &binding, &result, threads);
+  running.start = start;
+  running.steps = steps;
+  running.batch = batch;
+  running.stop_if_not_finite = stop_if_not_finite;
+  parallel_run(
+      threads,
+      [](void* context, int thread, int team) {
+        auto* run = static_cast<Running*>(context);
+        // The team may be smaller than asked for; the first to arrive makes the barrier fit.
+        if (team > 1) run->barrier.fit(team);
+        run->plan->run_thread(*run, thread, team);
+      },
+      &running);
+  release_frame(std::move(frame));
+  for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
+  return result;
+}
+
+std::string Plan::describe() const {
+  std::string text = cat("work ", work_, ", arena ", arena_bytes_, " bytes, per thread ",
+                         local_bytes_, " + ", workspace_bytes_, " bytes\n");
+  for (const Segment& segment : segments_) {
+    if (segment.partition == Partition::kRows)
+      text += cat("rows ", segment.rows, " in ", segment.tasks, " lanes of ", segment.lane_rows,
+                  ", chunks of ", segment.chunk_rows, ", ", segment.local_bytes, " local bytes\n");
+    else
+      text += cat("tasks ", segment.tasks, is_parallel(segment) ? "" : " (one thread)", "\n");
+    for (int s : segment.steps) {
+      const Step& step = steps_[static_cast<size_t>(s)];
+      text += cat("  ", step.name, " work ", step.work);
+      for (const Operand& operand : step.operands) {
+        const PlanTensor& t = tensors_[static_cast<size_t>(operand.tensor)];
+        text += cat(operand.access == Access::kRead ? " <" : " >", "%", operand.tensor,
+                    operand.local ? "l" : "", operand.part == Part::kWhole ? "w" : "",
+                    operand.part == Part::kLane ? "p" : "", to_string(t.spec.shape));
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace pyframe

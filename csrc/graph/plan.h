@@ -1,0 +1,92 @@
+// A graph lowered for fixed input shapes: kernel calls over a planned arena, ready to run.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "graph/gather.h"
+#include "ir/graph.h"
+#include "ir/lowering.h"
+
+namespace pyframe {
+
+// A stretch of steps between two barriers. A row segment cuts `rows` in lanes; one task is one
+// lane, which runs all steps on a chunk of rows at a time. A task segment is a set of independent
+// steps, its tasks theirs put end to end.
+struct Segment {
+  Partition partition = Partition::kTasks;
+  int64_t rows = 0, lane_rows = 0, chunk_rows = 0;  // row segments
+  int64_t tasks = 0;
+  std::vector<int> steps;
+  std::vector<int64_t> first_task;  // of each step, task segments
+  int64_t work = 0;
+  bool effects = false;    // updates variables; such segments come last
+  size_t local_bytes = 0;  // chunk memory of one thread
+};
+
+struct RunResult {
+  int64_t steps = 0;
+  std::vector<double> sums, last;
+};
+
+// One user array: elements of a SourceType, rows of the expected shape.
+struct InputArray {
+  const void* data;
+  SourceType type;
+  int64_t rows;  // leading dimension (1 for scalars)
+};
+
+class Plan {
+ public:
+  // Throws Error naming the operator when shapes do not fit.
+  Plan(const Graph& graph, const std::vector<TensorId>& outputs,
+       const std::vector<Shape>& input_shapes);
+  ~Plan();
+
+  // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output.
+  RunResult run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
+                const int64_t* index, int64_t index_size, int64_t start, int64_t steps,
+                bool stop_if_not_finite);
+
+  const std::vector<TensorSpec>& input_specs() const { return input_specs_; }
+  const std::vector<std::string>& input_names() const { return input_names_; }
+  const std::vector<TensorSpec>& output_specs() const { return output_specs_; }
+  size_t arena_bytes() const { return arena_bytes_; }
+  size_t scratch_bytes() const { return local_bytes_ + workspace_bytes_; }
+  int64_t work() const { return work_; }
+  std::string describe() const;
+
+ private:
+  friend class PlanBuilder;
+  struct Frame;
+  struct Running;
+
+  std::unique_ptr<Frame> acquire_frame(int threads);
+  void release_frame(std::unique_ptr<Frame> frame);
+  void run_thread(Running& run, int thread, int threads);
+  void run_segment(const Segment& segment, size_t index, Running& run, Call& call, int thread,
+                   int threads) const;
+  void run_task(const Segment& segment, int64_t task, Call& call) const;
+
+  std::vector<PlanTensor> tensors_;
+  std::vector<Step> steps_;
+  std::vector<Segment> segments_;
+  std::vector<int64_t> offset_;  // arena offset of each tensor, -1: elsewhere
+  std::vector<TensorSpec> input_specs_, output_specs_;
+  std::vector<std::string> input_names_;
+  std::vector<std::shared_ptr<Variable>> variables_;  // kept alive; indexed by tensor source
+  std::vector<Constant> constants_;
+  std::vector<int> updated_;  // variables that effects write
+  size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
+  int64_t work_ = 0;
+  bool has_effects_ = false;
+
+  std::mutex frames_mutex_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace pyframe

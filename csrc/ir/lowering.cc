@@ -1,0 +1,60 @@
+#include "ir/lowering.h"
+
+#include <algorithm>
+
+namespace pyframe {
+namespace {
+
+constexpr int64_t kMaxLanes = 16;
+// Below this much work a second lane does not pay for its barrier and its partial sums.
+constexpr int64_t kTwoLanes = 1000000;
+constexpr int64_t kWorkPerLane = 2000000;
+
+}  // namespace
+
+int64_t Lowering::lanes(int64_t rows) const {
+  if (total_work_ < kTwoLanes || rows < 2) return 1;
+  const int64_t limit = std::min({kMaxLanes, total_work_ / kWorkPerLane, rows});
+  int64_t lanes = 2;
+  while (lanes * 2 <= limit) lanes *= 2;
+  return ceil_div(rows, ceil_div(rows, lanes));
+}
+
+bool Lowering::few_rows(int64_t rows, int64_t work) const {
+  constexpr int64_t kWorthSplitting = 200000;
+  return lanes(rows) < 4 && rows < 8 && work > kWorthSplitting;
+}
+
+TensorId Lowering::temp(const TensorSpec& spec) {
+  tensors_.push_back({spec, TensorKind::kValue, -1, kNoTensor, 1, 1});
+  return static_cast<TensorId>(tensors_.size()) - 1;
+}
+
+TensorId Lowering::lane_temp(const TensorSpec& spec, int64_t rows) {
+  const TensorId id = temp(spec);
+  tensors_[id].copies = lanes(rows);
+  return id;
+}
+
+Step& Lowering::add(const char* name, Partition partition, int64_t extent,
+                    std::vector<Operand> operands, int64_t work, std::unique_ptr<Kernel> kernel) {
+  Step step;
+  step.name = name;
+  step.kernel = std::move(kernel);
+  step.operands = std::move(operands);
+  step.partition = partition;
+  step.extent = extent;
+  step.work = work;
+  step.effect = node_ != nullptr && node_->def->effect;
+  steps_.push_back(std::move(step));
+  return steps_.back();
+}
+
+void Lowering::lower(const Node& node, const Epilogue* epilogue) {
+  node_ = &node;
+  epilogue_ = epilogue;
+  node.def->lower(*this);
+  node_ = nullptr;
+}
+
+}  // namespace pyframe

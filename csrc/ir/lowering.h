@@ -1,0 +1,189 @@
+// How operators become kernel calls: the steps of a plan, and what a lowering rule may ask for.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/op.h"
+#include "isa/kernel_table.h"
+
+namespace pyframe {
+
+// How a step's work is divided. Row steps compute output row i from input row i alone; the plan
+// runs several of them, one after the other, on the same few rows while these are in the cache.
+enum class Partition { kRows, kTasks };
+
+enum class Access { kRead, kWrite, kUpdate };
+
+// What part of a tensor one call sees: all of it, the rows of the call, or the private copy of
+// its lane (see Lowering::lane_temp).
+enum class Part { kWhole, kRows, kLane };
+
+struct Operand {
+  TensorId tensor;
+  Access access;
+  Part part;
+  // Address: base[tensor] + offset + row * row_stride + lane * lane_stride, where base is the
+  // thread's chunk memory if local. Filled in by the planner.
+  bool local = false;
+  int64_t offset = 0;
+  int64_t row_stride = 0;
+  int64_t lane_stride = 0;
+};
+
+inline Operand read(TensorId t) { return {t, Access::kRead, Part::kRows}; }
+inline Operand read_whole(TensorId t) { return {t, Access::kRead, Part::kWhole}; }
+inline Operand write(TensorId t) { return {t, Access::kWrite, Part::kRows}; }
+inline Operand write_whole(TensorId t) { return {t, Access::kWrite, Part::kWhole}; }
+inline Operand update_whole(TensorId t) { return {t, Access::kUpdate, Part::kWhole}; }
+inline Operand write_lane(TensorId t) { return {t, Access::kWrite, Part::kLane}; }
+
+// The arrays that one run reads and writes (see Plan::run_steps).
+struct Binding {
+  struct Input {
+    const char* data;
+    int type;  // a SourceType of graph/gather.h
+  };
+  std::vector<Input> inputs;
+  std::vector<char*> outputs;  // null for a scalar, which goes to Call::scalars
+  const int64_t* index = nullptr;
+};
+
+struct Step;
+
+// One call of a kernel: rows or tasks [begin, end).
+struct Call {
+  const Operand* operands;
+  char* const* base;  // whole-tensor addresses
+  char* local;        // this thread's chunk memory
+  char* workspace;    // Step::workspace bytes of this thread
+  const Binding* binding;
+  int64_t first_row;  // dataset row of the batch's row 0
+  double* scalars;    // values of scalar outputs
+  int64_t begin, end;
+  int64_t lane;
+  bool first_in_lane;  // lane operands hold nothing yet
+
+  int64_t count() const { return end - begin; }
+  template <typename T>
+  T* at(int i) const {
+    const Operand& o = operands[i];
+    return reinterpret_cast<T*>((o.local ? local : base[o.tensor]) + o.offset +
+                                begin * o.row_stride + lane * o.lane_stride);
+  }
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual void run(const Call& call) const = 0;
+};
+
+template <typename F>
+class KernelOf final : public Kernel {
+ public:
+  explicit KernelOf(F f) : f_(std::move(f)) {}
+  void run(const Call& call) const override { f_(call); }
+
+ private:
+  F f_;
+};
+
+struct Step {
+  std::string name;
+  std::unique_ptr<Kernel> kernel;
+  std::vector<Operand> operands;
+  Partition partition;
+  int64_t extent;  // rows or tasks
+  int64_t work;    // multiply-adds or elements, whole step
+  size_t workspace = 0;
+  int64_t preferred_rows = 1;  // fewer rows a call would waste the step's weights
+  int in_place_from = -1;      // operand whose storage operand `in_place_to`
+  int in_place_to = -1;        // may take over
+  bool effect = false;
+};
+
+// An elementwise function applied to an operator's result while it is in the cache.
+struct Epilogue {
+  Unary function;
+  double attrs[2];
+};
+
+struct PlanTensor {
+  TensorSpec spec;
+  TensorKind kind = TensorKind::kValue;
+  int source = -1;
+  TensorId alias_of = kNoTensor;  // shares the storage of this tensor
+  int64_t copies = 1;             // lanes of a lane tensor
+  int readers = 0;                // operators and plan outputs that read it
+};
+
+class Lowering {
+ public:
+  // batch: leading dimension of the first input, the one plans cut in rows.
+  Lowering(std::vector<PlanTensor>& tensors, std::vector<Step>& steps, int64_t total_work,
+           int64_t batch)
+      : tensors_(tensors), steps_(steps), total_work_(total_work), batch_(batch) {}
+
+  // -- the operator being lowered
+  const OpDef& def() const { return *node_->def; }
+  const Attrs& attrs() const { return node_->attrs; }
+  size_t count() const { return node_->inputs.size(); }
+  TensorId x(size_t i) const { return node_->inputs[i]; }
+  TensorId y(size_t i = 0) const { return node_->outputs[i]; }
+  const Shape& x_shape(size_t i) const { return tensors_[x(i)].spec.shape; }
+  const Shape& y_shape(size_t i = 0) const { return tensors_[y(i)].spec.shape; }
+  DType dtype() const { return tensors_[y(0)].spec.dtype; }
+  DType x_dtype(size_t i) const { return tensors_[x(i)].spec.dtype; }
+  bool is_read(TensorId id) const { return tensors_[id].readers > 0; }
+  const Epilogue* epilogue() const { return epilogue_; }
+
+  // -- what it may emit
+  TensorId temp(const TensorSpec& spec);
+  // A tensor with one private copy a lane. Row steps accumulate into it with write_lane (the
+  // first call of a lane overwrites); its readers see all copies, [lanes][spec].
+  TensorId lane_temp(const TensorSpec& spec, int64_t rows);
+  // The result y is the same memory as x.
+  void alias(TensorId y, TensorId x) { tensors_[y].alias_of = x; }
+  // Fixed pieces in which row steps of this many rows are cut; a function of the shapes alone,
+  // so that results do not depend on the number of threads.
+  int64_t lanes(int64_t rows) const;
+  int64_t batch() const { return batch_; }
+  // True when a step of that much work had better be cut in its own tasks than in rows.
+  bool few_rows(int64_t rows, int64_t work) const;
+
+  template <typename F>
+  Step& rows(const char* name, int64_t rows, std::vector<Operand> operands, int64_t work, F f) {
+    return add(name, Partition::kRows, rows, std::move(operands), work,
+               std::make_unique<KernelOf<F>>(std::move(f)));
+  }
+  template <typename F>
+  Step& tasks(const char* name, int64_t count, std::vector<Operand> operands, int64_t work, F f) {
+    return add(name, Partition::kTasks, count, std::move(operands), work,
+               std::make_unique<KernelOf<F>>(std::move(f)));
+  }
+
+  void lower(const Node& node, const Epilogue* epilogue);
+
+ private:
+  Step& add(const char* name, Partition partition, int64_t extent, std::vector<Operand> operands,
+            int64_t work, std::unique_ptr<Kernel> kernel);
+
+  std::vector<PlanTensor>& tensors_;
+  std::vector<Step>& steps_;
+  const int64_t total_work_;
+  const int64_t batch_;
+  const Node* node_ = nullptr;
+  const Epilogue* epilogue_ = nullptr;
+};
+
+// Number of elements in one row (all dimensions but the first).
+inline int64_t row_size(const Shape& shape) {
+  int64_t size = 1;
+  for (size_t i = 1; i < shape.size(); ++i) size *= shape[i];
+  return size;
+}
+
+}  // namespace pyframe

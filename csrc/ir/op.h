@@ -1,0 +1,94 @@
+// How an operator is declared. One file in csrc/ops holds one operator family: shape rule,
+// gradient rule and lowering to kernel calls; register_op at the end of the file makes it known.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/check.h"
+#include "common/types.h"
+#include "ir/attrs.h"
+#include "ir/graph.h"
+
+namespace pyframe {
+
+class Lowering;
+
+// What a shape rule sees. Shapes are concrete.
+struct OpContext {
+  const OpDef& def;
+  const Attrs& attrs;
+  const std::vector<TensorSpec>& inputs;
+
+  const Shape& shape(size_t i) const { return inputs[i].shape; }
+  int64_t rank(size_t i) const { return static_cast<int64_t>(inputs[i].shape.size()); }
+  size_t count() const { return inputs.size(); }
+  // Throws Error "[conv2d] <parts> Received: input shapes ..., attributes".
+  template <typename... Parts>
+  void require(bool condition, const Parts&... parts) const {
+    if (!condition) fail(cat(parts...));
+  }
+  [[noreturn]] void fail(const std::string& message) const;
+};
+
+// What a gradient rule sees: it adds operators to the graph.
+struct OpDef;
+const std::string& op_name(const OpDef& def);
+
+class GradientContext {
+ public:
+  GradientContext(Graph& graph, const Node& node, std::vector<TensorId> dys)
+      : graph_(graph), node_(node), dys_(std::move(dys)), dxs_(node_.inputs.size(), kNoTensor) {}
+
+  const std::string& name() const { return op_name(*node_.def); }
+  const Attrs& attrs() const { return node_.attrs; }
+  size_t count() const { return node_.inputs.size(); }
+  TensorId x(size_t i) const { return node_.inputs[i]; }
+  TensorId y(size_t i) const { return node_.outputs[i]; }
+  TensorId dy(size_t i = 0) const { return dys_[i]; }  // kNoTensor when output i has no gradient
+  const TensorSpec& spec(TensorId id) const { return graph_.tensor(id).spec; }
+  bool needs(size_t i) const { return needed_[i]; }
+  void set(size_t i, TensorId dx) { dxs_[i] = dx; }
+  TensorId op(const std::string& name, const std::vector<TensorId>& inputs,
+              const Attrs& attrs = {}) {
+    return graph_.op(name, inputs, attrs)[0];
+  }
+  TensorId scalar_like(TensorId id, double value) { return graph_.scalar(value, spec(id).dtype); }
+
+  const std::vector<TensorId>& dxs() const { return dxs_; }
+  void set_needed(std::vector<bool> needed) { needed_ = std::move(needed); }
+
+ private:
+  Graph& graph_;
+  const Node node_;  // a copy: adding operators may move the graph's nodes
+  std::vector<TensorId> dys_;
+  std::vector<TensorId> dxs_;
+  std::vector<bool> needed_;
+};
+
+struct OpDef {
+  std::string name;
+  int min_inputs = 1;
+  int max_inputs = 1;  // -1: any number
+  std::vector<std::string> attrs;
+  std::vector<TensorSpec> (*infer)(const OpContext&) = nullptr;
+  void (*lower)(Lowering&) = nullptr;
+  void (*gradient)(GradientContext&) = nullptr;  // null: not differentiable
+  // Multiply-adds (or elements touched); null: the number of output elements.
+  int64_t (*work)(const OpContext&) = nullptr;
+  // An effect updates variables, has no outputs and runs after their other readers.
+  bool effect = false;
+  // The inputs with these bits set are read for their shape alone.
+  unsigned shape_only = 0;
+  // May run as the epilogue of the operator that computes its input (see Lowering::epilogue).
+  bool fusable = false;
+  // Can take such an epilogue.
+  bool takes_epilogue = false;
+  int id = 0;  // free for families registered from a list (the Unary or Binary code)
+};
+
+bool register_op(OpDef def);
+const OpDef& find_op(const std::string& name);  // throws Error naming close matches
+std::vector<std::string> operator_names();
+
+}  // namespace pyframe

@@ -1,0 +1,200 @@
+// The run-time table of compute kernels: one instance per instruction-set level.
+//
+// Every kernel works on plain pointers, never allocates, throws, prints or
+// touches threads, and is compiled once per ISA from csrc/kernels/*.inl.h.
+// Adding a kernel is one member here, one function in csrc/kernels and one line
+// in kernel_list.h.
+//
+// Reading past the end: operands documented "over-readable" may be read (never
+// written) up to one vector past the last element. The engine guarantees that
+// for its arena and for variables; foreign memory is always packed first.
+#pragma once
+
+#include <cstdint>
+
+namespace pyframe {
+
+// Elementwise functions y = f(x). The second column says which operand the
+// derivative is computed from: the input x or the output y (an operator whose
+// derivative needs only y may be fused into its producer and run in place).
+#define PF_UNARY_LIST(X)                                                      \
+  X(relu, y)                                                                  \
+  X(leaky_relu, y) /* attrs[0] = negative slope >= 0 */                       \
+  X(elu, y)        /* attrs[0] = alpha > 0 */                                 \
+  X(selu, y)                                                                  \
+  X(sigmoid, y)                                                               \
+  X(tanh, y)                                                                  \
+  X(softplus, x)                                                              \
+  X(softsign, y)                                                              \
+  X(gelu, x)      /* exact: x/2 (1 + erf(x / sqrt 2)) */                      \
+  X(gelu_tanh, x) /* the tanh approximation */                                \
+  X(silu, x)                                                                  \
+  X(hard_sigmoid, y) /* clip(x/6 + 1/2, 0, 1) */                              \
+  X(exp, y)                                                                   \
+  X(log, x)                                                                   \
+  X(sqrt, y)                                                                  \
+  X(rsqrt, y)                                                                 \
+  X(erf, x)                                                                   \
+  X(negative, x)                                                              \
+  X(absolute, x)                                                              \
+  X(square, x)                                                                \
+  X(sign, x) /* derivative 0 */                                               \
+  X(clip, x) /* attrs[0] = low, attrs[1] = high; derivative 1 inside */
+
+#define PF_BINARY_LIST(X) \
+  X(add)                  \
+  X(subtract)             \
+  X(multiply)             \
+  X(divide)               \
+  X(maximum)              \
+  X(minimum)
+
+#define PF_ENUM_UNARY(name, operand) k_##name,
+#define PF_ENUM_BINARY(name) k_##name,
+enum class Unary : int { PF_UNARY_LIST(PF_ENUM_UNARY) kCount };
+enum class Binary : int { PF_BINARY_LIST(PF_ENUM_BINARY) kCount };
+#undef PF_ENUM_UNARY
+#undef PF_ENUM_BINARY
+
+// C[i, j] (+)= sum_{s < nseg} sum_{k < klen} A(i, s, k) * B(s, k, j) for i < m, j < n:
+//   A(i, s, k) = a[i * a_rs + a_seg[s] + k * a_cs]           (elements are broadcast)
+//   B(s, k, j) = b[(j / nr) * b_panel + b_seg[s] + k * b_ks + j % nr]
+// with nr the table's tile width. Packed B (pack_b): b_panel = K * nr, b_ks = nr.
+// Unpacked row-major B: b_panel = nr, b_ks = row stride; b over-readable.
+// nseg = 1 with a_seg[0] = b_seg[0] = 0 is the plain product; a convolution is one
+// segment per kernel row (or tap), its weight gradient one per output row.
+// Epilogue, in this order: + C (if accumulate), + bias[j] (if not null; over-readable),
+// max(0, .) (if relu). Exactly m x n elements of C are written; without accumulate
+// C is not read. klen, nseg >= 0 (an empty sum is 0). C does not alias A, B.
+template <typename T>
+struct GemmArgs {
+  int64_t m, n;
+  int64_t nseg, klen;
+  const T* a;
+  int64_t a_rs, a_cs;
+  const int64_t* a_seg;
+  const T* b;
+  int64_t b_panel, b_ks;
+  const int64_t* b_seg;
+  T* c;
+  int64_t ldc;
+  bool accumulate;
+  const T* bias;
+  bool relu;
+};
+
+// Pooling over NHWC for n images. Windows may reach outside the image: those cells
+// do not exist (max ignores them, average divides by the number of real cells).
+// pt, pl: cells of padding above and left of the image.
+struct PoolShape {
+  int64_t n, h, w, c;
+  int64_t oh, ow;
+  int64_t kh, kw, sh, sw;
+  int64_t pt, pl;
+};
+
+template <typename T>
+struct KernelTable {
+  int64_t mr, nr;  // largest register tile of gemm: rows and columns
+
+  // -- matrix product
+  void (*gemm)(const GemmArgs<T>& args);
+  // Packs B(k, j) = b[k * rs + j * cs], k < kk, j < n into panels of nr columns:
+  // out[(j / nr) * kk * nr + k * nr + j % nr]; missing columns are zero.
+  // out holds kk * round_up(n, nr) elements.
+  void (*pack_b)(const T* b, int64_t rs, int64_t cs, int64_t kk, int64_t n, T* out);
+
+  // -- elementwise; y may be x, dx may be dy
+  void (*unary[static_cast<int>(Unary::kCount)])(const T* x, T* y, int64_t n, const T* attrs);
+  // dx = dy * f'(.), xy is x or y as PF_UNARY_LIST says
+  void (*unary_grad[static_cast<int>(Unary::kCount)])(const T* dy, const T* xy, T* dx, int64_t n,
+                                                      const T* attrs);
+  // y[i] = f(a[i * a_inc], b[i * b_inc]), increments 0 or 1; y may be a or b
+  void (*binary[static_cast<int>(Binary::kCount)])(const T* a, const T* b, T* y, int64_t n,
+                                                   int64_t a_inc, int64_t b_inc);
+  void (*fill)(T* y, int64_t n, T value);
+  // y = alpha * x + beta * y (beta == 0: y is not read)
+  void (*axpby)(T alpha, const T* x, T beta, T* y, int64_t n);
+
+  // -- reductions; the order of additions depends on n alone
+  T (*sum)(const T* x, int64_t n);
+  T (*sum_square)(const T* x, int64_t n);
+  T (*sum_absolute)(const T* x, int64_t n);
+  T (*max)(const T* x, int64_t n);  // n >= 1; NaN if any x is NaN
+  // out[j] (+)= sum_i x[i * ldx + j], j < cols
+  void (*column_sum)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* out, bool accumulate);
+
+  // -- rows of length cols, contiguous; y may be x, dx may be dy
+  void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
+  void (*softmax_grad)(const T* dy, const T* y, T* dx, int64_t rows, int64_t cols);
+  void (*log_softmax)(const T* x, T* y, int64_t rows, int64_t cols);
+  void (*log_softmax_grad)(const T* dy, const T* y, T* dx, int64_t rows, int64_t cols);
+  // loss[i] = -sum_j t[i,j] log_softmax(x)[i,j], probs = softmax(x)
+  void (*softmax_xent)(const T* x, const T* t, T* loss, T* probs, int64_t rows, int64_t cols);
+  // dx[i,j] = (probs[i,j] * sum_j t[i,j] - t[i,j]) * dloss[i]
+  void (*softmax_xent_grad)(const T* probs, const T* t, const T* dloss, T* dx, int64_t rows,
+                            int64_t cols);
+  // The same with one class id a row; ids are within [0, cols).
+  void (*sparse_softmax_xent)(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
+                              int64_t cols);
+  void (*sparse_softmax_xent_grad)(const T* probs, const int32_t* ids, const T* dloss, T* dx,
+                                   int64_t rows, int64_t cols);
+  // loss[i] = mean_j max(x,0) - x t + log(1 + exp(-|x|)); dx = (sigmoid(x) - t) dloss[i] / cols
+  void (*sigmoid_xent)(const T* x, const T* t, T* loss, int64_t rows, int64_t cols);
+  void (*sigmoid_xent_grad)(const T* x, const T* t, const T* dloss, T* dx, int64_t rows,
+                            int64_t cols);
+  // loss[i] = mean_j (x - t)^2; dx = 2 (x - t) dloss[i] / cols
+  void (*squared_error)(const T* x, const T* t, T* loss, int64_t rows, int64_t cols);
+  void (*squared_error_grad)(const T* x, const T* t, const T* dloss, T* dx, int64_t rows,
+                             int64_t cols);
+  // loss[i] = mean_j |x - t|; dx = sign(x - t) dloss[i] / cols
+  void (*absolute_error)(const T* x, const T* t, T* loss, int64_t rows, int64_t cols);
+  void (*absolute_error_grad)(const T* x, const T* t, const T* dloss, T* dx, int64_t rows,
+                              int64_t cols);
+  // index of the first largest element of each row
+  void (*argmax)(const T* x, int32_t* out, int64_t rows, int64_t cols);
+
+  // -- pooling. index (may be null): position a * kw + b of the first largest cell in the
+  // window. The gradients write every element of dx.
+  void (*max_pool)(const PoolShape& s, const T* x, T* y, uint8_t* index);
+  void (*max_pool_grad)(const PoolShape& s, const T* dy, const uint8_t* index, T* dx);
+  void (*average_pool)(const PoolShape& s, const T* x, T* y);
+  void (*average_pool_grad)(const PoolShape& s, const T* dy, T* dx);
+
+  // -- dropout: y[i] = hash32(key, offset + i) < threshold ? 0 : x[i] * scale.
+  // hash32 is a pure function of (key, offset + i), the same on every ISA and for T float, double.
+  void (*dropout)(const T* x, T* y, int64_t n, uint32_t threshold, T scale, uint64_t key,
+                  uint64_t offset);
+
+  // -- optimizers (Keras's formulas), in place over n parameters w with gradients g
+  void (*sgd)(T* w, const T* g, int64_t n, T lr);
+  // m = mu m - lr g; w += nesterov ? mu m - lr g : m
+  void (*sgd_momentum)(T* w, const T* g, T* m, int64_t n, T lr, T mu, bool nesterov);
+  // v = rho v + (1 - rho) g^2; d = v - mg^2 if mg (then mg = rho mg + (1 - rho) g first) else v;
+  // step = lr g / sqrt(d + eps); if mom: mom = mu mom + step, w -= mom; else w -= step
+  void (*rmsprop)(T* w, const T* g, T* v, T* mg, T* mom, int64_t n, T lr, T rho, T mu, T eps);
+  // m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= alpha m / (sqrt(v) + eps)
+  void (*adam)(T* w, const T* g, T* m, T* v, int64_t n, T alpha, T b1, T b2, T eps);
+};
+
+struct IsaLevel {
+  const char* name;  // "baseline", "avx2", "avx512", "neon"
+  bool (*supported)();
+  const KernelTable<float>* f32;
+  const KernelTable<double>* f64;
+};
+
+// All levels compiled in, best last; active() is the level in use.
+const IsaLevel* const* isa_levels(int* count);
+const IsaLevel& active_isa();
+// Selects a level by name. Returns false if it is unknown or the CPU lacks it.
+bool set_active_isa(const char* name);
+
+template <typename T>
+const KernelTable<T>& kernels();
+template <>
+inline const KernelTable<float>& kernels<float>() { return *active_isa().f32; }
+template <>
+inline const KernelTable<double>& kernels<double>() { return *active_isa().f64; }
+
+}  // namespace pyframe

@@ -1,0 +1,185 @@
+// Sums and maxima. Sums run over blocks with a few vector accumulators each, and the blocks'
+// sums are added up: the rounding error grows with the block's length only.
+
+constexpr int64_t kSumBlock = 4096;  // elements, a multiple of 4 vectors
+
+template <typename T>
+struct Identity {
+  PF_INLINE Vec<T> operator()(Vec<T> x) const { return x; }
+};
+
+template <typename T>
+struct Square {
+  PF_INLINE Vec<T> operator()(Vec<T> x) const { return x * x; }
+};
+
+template <typename T>
+struct Absolute {
+  PF_INLINE Vec<T> operator()(Vec<T> x) const { return vabs<T>(x); }
+};
+
+// sum_i f(a[i], b[i], ...) with f(0, 0, ...) = 0, in every lane.
+template <typename T, typename F, typename... In>
+PF_INLINE Vec<T> sum_of(const F& f, int64_t n, const In*... in) {
+  Vec<T> total{};
+  int64_t i = 0;
+  for (int64_t block = 0; block < n; block += kSumBlock) {
+    const int64_t end = n - block < kSumBlock ? n : block + kSumBlock;
+    Vec<T> s0{}, s1{}, s2{}, s3{};
+    for (; i + 4 * kLanes<T> <= end; i += 4 * kLanes<T>) {
+      s0 += f(load<T>(in + i)...);
+      s1 += f(load<T>(in + i + kLanes<T>)...);
+      s2 += f(load<T>(in + i + 2 * kLanes<T>)...);
+      s3 += f(load<T>(in + i + 3 * kLanes<T>)...);
+    }
+    for (; i + kLanes<T> <= end; i += kLanes<T>) s0 += f(load<T>(in + i)...);
+    if (i < end) {
+      s1 += f(load_part<T>(in + i, end - i)...);
+      i = end;
+    }
+    total += (s0 + s1) + (s2 + s3);
+  }
+  return sum_lanes<T>(total);
+}
+
+template <typename T>
+T sum(const T* x, int64_t n) {
+  return sum_of<T>(Identity<T>{}, n, x)[0];
+}
+
+template <typename T>
+T sum_square(const T* x, int64_t n) {
+  return sum_of<T>(Square<T>{}, n, x)[0];
+}
+
+template <typename T>
+T sum_absolute(const T* x, int64_t n) {
+  return sum_of<T>(Absolute<T>{}, n, x)[0];
+}
+
+// The largest of x, in every lane; NaNs are passed over.
+template <typename T>
+PF_INLINE Vec<T> max_number(const T* x, int64_t n) {
+  Vec<T> m = splat<T>(-kInfinity<T>), m1 = m, m2 = m, m3 = m;
+  int64_t i = 0;
+  for (; i + 4 * kLanes<T> <= n; i += 4 * kLanes<T>) {
+    m = at_least<T>(m, load<T>(x + i));
+    m1 = at_least<T>(m1, load<T>(x + i + kLanes<T>));
+    m2 = at_least<T>(m2, load<T>(x + i + 2 * kLanes<T>));
+    m3 = at_least<T>(m3, load<T>(x + i + 3 * kLanes<T>));
+  }
+  for (; i + kLanes<T> <= n; i += kLanes<T>) m = at_least<T>(m, load<T>(x + i));
+  if (i < n) m1 = at_least<T>(m1, load_part<T>(x + i, n - i, -kInfinity<T>));
+  return max_lanes<T>(at_least<T>(at_least<T>(m, m1), at_least<T>(m2, m3)));
+}
+
+template <typename T>
+T max(const T* x, int64_t n) {
+  IVec<T> nan{};
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) {
+    const Vec<T> v = load<T>(x + i);
+    nan |= v != v;
+  }
+  if (i < n) {
+    const Vec<T> v = load_part<T>(x + i, n - i);
+    nan |= v != v;
+  }
+  Int<T> any = 0;
+  for (int lane = 0; lane < kLanes<T>; ++lane) any |= nan[lane];
+  return any != 0 ? static_cast<T>(__builtin_nan("")) : max_number<T>(x, n)[0];
+}
+
+// Contiguous rows shorter than a vector: `cols` vectors in a row hold lanes rows, so element p of
+// vector v always belongs to column (v * lanes + p) % cols.
+template <typename T>
+void column_sum_narrow(const T* x, int64_t rows, int64_t cols, T* total) {
+  constexpr int64_t kRowBlock = 64 * kLanes<T>;
+  T lanes[kLanes<T>];
+  for (int64_t r = 0; r < rows; r += kRowBlock) {
+    const int64_t n = (rows - r < kRowBlock ? rows - r : kRowBlock) * cols;
+    const T* block = x + r * cols;
+    const int64_t period = cols * kLanes<T>;
+    T block_sum[kLanes<T>] = {};
+    for (int64_t v = 0; v < cols; ++v) {
+      Vec<T> s0{}, s1{};
+      int64_t i = v * kLanes<T>;
+      for (; i + period + kLanes<T> <= n; i += 2 * period) {
+        s0 += load<T>(block + i);
+        s1 += load<T>(block + i + period);
+      }
+      if (i + kLanes<T> <= n) {
+        s0 += load<T>(block + i);
+        i += period;
+      }
+      if (i < n && i + kLanes<T> > n) s1 += load_part<T>(block + i, n - i);
+      store<T>(lanes, s0 + s1);
+      int64_t column = v * kLanes<T> % cols;
+      for (int64_t p = 0; p < kLanes<T>; ++p) {
+        block_sum[column] += lanes[p];
+        column = column + 1 == cols ? 0 : column + 1;
+      }
+    }
+    for (int64_t j = 0; j < cols; ++j) total[j] += block_sum[j];
+  }
+}
+
+// Sums of Vectors vectors of columns (the last one of `last` columns) over all rows.
+template <typename T, int Vectors>
+PF_INLINE void column_sum_wide(const T* x, int64_t rows, int64_t ldx, int64_t last, T* out,
+                               bool accumulate) {
+  constexpr int64_t kRowBlock = 256;
+  Vec<T> total[Vectors];
+  PF_UNROLL
+  for (int v = 0; v < Vectors; ++v) total[v] = Vec<T>{};
+  for (int64_t r = 0; r < rows; r += kRowBlock) {
+    const int64_t end = rows - r < kRowBlock ? rows : r + kRowBlock;
+    Vec<T> s[Vectors], t[Vectors];
+    PF_UNROLL
+    for (int v = 0; v < Vectors; ++v) s[v] = t[v] = Vec<T>{};
+    int64_t i = r;
+    for (; i < end; i += 2) {
+      const T* p = x + i * ldx;
+      const bool pair = i + 1 < end;
+      PF_UNROLL
+      for (int v = 0; v < Vectors; ++v, p += kLanes<T>) {
+        const bool part = v == Vectors - 1 && last < kLanes<T>;
+        s[v] += part ? load_part<T>(p, last) : load<T>(p);
+        if (pair) t[v] += part ? load_part<T>(p + ldx, last) : load<T>(p + ldx);
+      }
+    }
+    PF_UNROLL
+    for (int v = 0; v < Vectors; ++v) total[v] += s[v] + t[v];
+  }
+  PF_UNROLL
+  for (int v = 0; v < Vectors; ++v, out += kLanes<T>) {
+    if (v == Vectors - 1 && last < kLanes<T>) {
+      store_part<T>(out, accumulate ? load_part<T>(out, last) + total[v] : total[v], last);
+    } else {
+      store<T>(out, accumulate ? load<T>(out) + total[v] : total[v]);
+    }
+  }
+}
+
+template <typename T>
+void column_sum(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* out, bool accumulate) {
+  if (cols == 1 && ldx == 1) {
+    const T total = sum<T>(x, rows);
+    *out = accumulate ? *out + total : total;
+    return;
+  }
+  if (cols < kLanes<T> && ldx == cols && rows >= 4) {
+    T total[kLanes<T>] = {};
+    column_sum_narrow<T>(x, rows, cols, total);
+    for (int64_t j = 0; j < cols; ++j) out[j] = accumulate ? out[j] + total[j] : total[j];
+    return;
+  }
+  int64_t j = 0;
+  for (; j + 4 * kLanes<T> <= cols; j += 4 * kLanes<T>) {
+    column_sum_wide<T, 4>(x + j, rows, ldx, kLanes<T>, out + j, accumulate);
+  }
+  for (; j < cols; j += kLanes<T>) {
+    const int64_t last = cols - j < kLanes<T> ? cols - j : kLanes<T>;
+    column_sum_wide<T, 1>(x + j, rows, ldx, last, out + j, accumulate);
+  }
+}

@@ -1,0 +1,78 @@
+// Movements between lanes: sums and maxima over a vector, interleaving for transposes.
+
+// Lane i of the result is lane i ^ S of v.
+template <typename T, int S>
+PF_INLINE Vec<T> swap_lanes(Vec<T> v) {
+  if constexpr (kLanes<T> == 2) {
+    return __builtin_shufflevector(v, v, 1, 0);
+  } else if constexpr (kLanes<T> == 4) {
+    return __builtin_shufflevector(v, v, 0 ^ S, 1 ^ S, 2 ^ S, 3 ^ S);
+  } else if constexpr (kLanes<T> == 8) {
+    return __builtin_shufflevector(v, v, 0 ^ S, 1 ^ S, 2 ^ S, 3 ^ S, 4 ^ S, 5 ^ S, 6 ^ S, 7 ^ S);
+  } else {
+    return __builtin_shufflevector(v, v, 0 ^ S, 1 ^ S, 2 ^ S, 3 ^ S, 4 ^ S, 5 ^ S, 6 ^ S, 7 ^ S,
+                                   8 ^ S, 9 ^ S, 10 ^ S, 11 ^ S, 12 ^ S, 13 ^ S, 14 ^ S, 15 ^ S);
+  }
+}
+
+// The sum of all lanes, in every lane.
+template <typename T>
+PF_INLINE Vec<T> sum_lanes(Vec<T> v) {
+  if constexpr (kLanes<T> >= 16) v += swap_lanes<T, 8>(v);
+  if constexpr (kLanes<T> >= 8) v += swap_lanes<T, 4>(v);
+  if constexpr (kLanes<T> >= 4) v += swap_lanes<T, 2>(v);
+  return v + swap_lanes<T, 1>(v);
+}
+
+template <typename T>
+PF_INLINE Vec<T> max_lanes(Vec<T> v) {
+  if constexpr (kLanes<T> >= 16) v = at_least<T>(v, swap_lanes<T, 8>(v));
+  if constexpr (kLanes<T> >= 8) v = at_least<T>(v, swap_lanes<T, 4>(v));
+  if constexpr (kLanes<T> >= 4) v = at_least<T>(v, swap_lanes<T, 2>(v));
+  return at_least<T>(v, swap_lanes<T, 1>(v));
+}
+
+// a0 b0 a1 b1 ... from the lower (upper) halves of a and b.
+template <typename T>
+PF_INLINE Vec<T> zip_low(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 2) {
+    return __builtin_shufflevector(a, b, 0, 2);
+  } else if constexpr (kLanes<T> == 4) {
+    return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  } else if constexpr (kLanes<T> == 8) {
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  } else {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  }
+}
+
+template <typename T>
+PF_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 2) {
+    return __builtin_shufflevector(a, b, 1, 3);
+  } else if constexpr (kLanes<T> == 4) {
+    return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  } else if constexpr (kLanes<T> == 8) {
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  } else {
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                   31);
+  }
+}
+
+// Transposes a square of lanes x lanes elements: log2(lanes) perfect shuffles of the rows.
+template <typename T>
+PF_INLINE void transpose_square(Vec<T>* rows) {
+  constexpr int n = kLanes<T>;
+  PF_UNROLL
+  for (int step = 1; step < n; step *= 2) {
+    Vec<T> out[n];
+    PF_UNROLL
+    for (int i = 0; i < n / 2; ++i) {
+      out[2 * i] = zip_low<T>(rows[i], rows[i + n / 2]);
+      out[2 * i + 1] = zip_high<T>(rows[i], rows[i + n / 2]);
+    }
+    PF_UNROLL
+    for (int i = 0; i < n; ++i) rows[i] = out[i];
+  }
+}

@@ -1,0 +1,41 @@
+// What vector extensions cannot say, for 128-bit vectors: partial vectors go through a copy.
+
+// Elements p[0 .. count), 0 < count < lanes; the other lanes are `other`.
+template <typename T>
+PF_INLINE Vec<T> load_part(const T* p, int64_t count, T other = 0) {
+  Vec<T> v = splat<T>(other);
+  PF_UNROLL
+  for (int i = 0; i < kLanes<T>; ++i) {
+    if (i < count) v[i] = p[i];
+  }
+  return v;
+}
+
+template <typename T>
+PF_INLINE void store_part(T* p, Vec<T> v, int64_t count) {
+  PF_UNROLL
+  for (int i = 0; i < kLanes<T>; ++i) {
+    if (i < count) p[i] = v[i];
+  }
+}
+
+template <typename T>
+PF_INLINE Vec<T> square_root(Vec<T> v) {
+#if defined(__SSE2__)
+  if constexpr (sizeof(T) == 4) {
+    return _mm_sqrt_ps(v);
+  } else {
+    return _mm_sqrt_pd(v);
+  }
+#else
+  PF_UNROLL
+  for (int i = 0; i < kLanes<T>; ++i) {
+    if constexpr (sizeof(T) == 4) {
+      v[i] = __builtin_sqrtf(v[i]);
+    } else {
+      v[i] = __builtin_sqrt(v[i]);
+    }
+  }
+  return v;
+#endif
+}

@@ -1,0 +1,393 @@
+// 2-D convolution (cross-correlation, as all frameworks call it) over NHWC with HWIO kernels,
+// and its gradients with respect to the input and the kernel.
+#include <memory>
+
+#include "common/dispatch_dtype.h"
+#include "ops/conv_engine.h"
+#include "ops/reduce.h"
+#include "ops/window.h"
+
+namespace pyframe {
+namespace {
+
+constexpr int64_t kLaneBytes = int64_t{4} << 20;  // as in dense.cc: private dw copies
+// Rows of x and dy that one block of the kernel gradient reads again for every tap.
+constexpr int64_t kGradBlockBytes = 96 * 1024;
+
+struct Conv2D {
+  Window h, w;
+  int64_t batch, in_c, out_c, groups;
+
+  int64_t group_c() const { return in_c / groups; }
+  int64_t group_n() const { return out_c / groups; }
+  int64_t macs() const { return batch * h.out * w.out * h.kernel * w.kernel * group_c() * out_c; }
+};
+
+Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
+  const Ints strides = pair_attr(c, "strides", {1, 1});
+  const Ints dilation = pair_attr(c, "dilation", {1, 1});
+  const std::string padding = c.attrs.text("padding", "valid");
+  Conv2D conv;
+  conv.groups = c.attrs.integer("groups", 1);
+  conv.batch = x[0];
+  conv.in_c = x[3];
+  conv.out_c = kernel[3];
+  c.require(conv.groups >= 1 && conv.in_c % conv.groups == 0 && conv.out_c % conv.groups == 0,
+            "groups must divide the input channels and the filters.");
+  c.require(kernel[0] >= 1 && kernel[1] >= 1, "the kernel must cover at least one cell.");
+  c.require(kernel[2] * conv.groups == conv.in_c, "kernel expects ", kernel[2] * conv.groups,
+            " input channels, got ", conv.in_c, ".");
+  c.require((strides[0] == 1 && strides[1] == 1) || (dilation[0] == 1 && dilation[1] == 1),
+            "strides > 1 together with dilation > 1 is not supported.");
+  conv.h = make_window(c, x[1], kernel[0], strides[0], dilation[0], padding);
+  conv.w = make_window(c, x[2], kernel[1], strides[1], dilation[1], padding);
+  return conv;
+}
+
+const std::vector<std::string> kAttrs = {"strides", "dilation", "padding", "groups"};
+
+std::vector<TensorSpec> infer(const OpContext& c) {
+  c.require(c.inputs[0].dtype != DType::kI32, "needs float tensors.");
+  c.require(c.rank(0) == 4 && c.rank(1) == 4,
+            "needs x (N, H, W, C) and a kernel (kh, kw, C / groups, filters).");
+  const Conv2D conv = make_conv(c, c.shape(0), c.shape(1));
+  for (size_t i = 1; i < c.count(); ++i)
+    c.require(c.inputs[i].dtype == c.inputs[0].dtype, "operands have different dtypes.");
+  if (c.count() == 3)
+    c.require(c.rank(2) == 1 && c.shape(2)[0] == conv.out_c, "bias must have the shape (",
+              conv.out_c, ",).");
+  return {{{conv.batch, conv.h.out, conv.w.out, conv.out_c}, c.inputs[0].dtype}};
+}
+
+int64_t work(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(1)).macs(); }
+
+Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel) {
+  const std::vector<TensorSpec> specs = {{x, l.dtype()}, {kernel, l.dtype()}};
+  return make_conv({l.def(), l.attrs(), specs}, x, kernel);
+}
+
+// -- forward
+
+ConvShape forward_shape(const Conv2D& conv) {
+  ConvShape s{conv.h.in,      conv.w.in,
+              conv.in_c,      conv.h.out * conv.w.out * conv.out_c,
+              conv.groups,    conv.group_c(),
+              conv.group_n(), conv.h.stride,
+              conv.w.stride,  {}};
+  ConvPass pass{conv.h.out, conv.w.out, 0, conv.w.out * conv.out_c, conv.out_c, {}};
+  for (int64_t i = 0; i < conv.h.kernel; ++i)
+    for (int64_t j = 0; j < conv.w.kernel; ++j)
+      pass.taps.push_back({i * conv.h.dilation - conv.h.pad, j * conv.w.dilation - conv.w.pad});
+  s.passes.push_back(std::move(pass));
+  return s;
+}
+
+// -- gradient of the input: one pass over dy for every phase of the strides
+
+ConvShape backward_shape(const Conv2D& conv) {
+  const Window &h = conv.h, &w = conv.w;
+  ConvShape s{h.out,
+              w.out,
+              conv.out_c,
+              h.in * w.in * conv.in_c,
+              conv.groups,
+              conv.group_n(),
+              conv.group_c(),
+              1,
+              1,
+              {}};
+  for (int64_t rh = 0; rh < std::min(h.stride, h.in); ++rh) {
+    for (int64_t rw = 0; rw < std::min(w.stride, w.in); ++rw) {
+      ConvPass pass{ceil_div(h.in - rh, h.stride), ceil_div(w.in - rw, w.stride),
+                    (rh * w.in + rw) * conv.in_c,  h.stride * w.in * conv.in_c,
+                    w.stride * conv.in_c,          {}};
+      // Pixel r + stride * q of dx meets dy at q + (r + pad - tap * dilation) / stride. Taps
+      // run backwards so that the offsets ascend.
+      for (int64_t i = h.kernel - 1; i >= 0; --i) {
+        const int64_t dh = rh + h.pad - i * h.dilation;
+        if (dh % h.stride != 0) continue;
+        for (int64_t j = w.kernel - 1; j >= 0; --j) {
+          const int64_t dw = rw + w.pad - j * w.dilation;
+          if (dw % w.stride == 0) pass.taps.push_back({dh / h.stride, dw / w.stride});
+        }
+      }
+      s.passes.push_back(std::move(pass));
+    }
+  }
+  return s;
+}
+
+// The kernel cells behind the taps of a backward pass, in the same order.
+std::vector<int64_t> backward_cells(const Conv2D& conv, int64_t rh, int64_t rw) {
+  std::vector<int64_t> cells;
+  for (int64_t i = conv.h.kernel - 1; i >= 0; --i)
+    for (int64_t j = conv.w.kernel - 1; j >= 0; --j)
+      if ((rh + conv.h.pad - i * conv.h.dilation) % conv.h.stride == 0 &&
+          (rw + conv.w.pad - j * conv.w.dilation) % conv.w.stride == 0)
+        cells.push_back(i * conv.w.kernel + j);
+  return cells;
+}
+
+// One block of packed panels: B(k, j) = w[cell offset + k * rs + j * cs].
+struct PackJob {
+  int64_t from, to, columns;
+};
+
+// Adds the step that packs the kernel for all passes and groups, panel by panel, taps in order.
+template <typename T>
+TensorId lower_pack_kernel(Lowering& l, TensorId w, const Conv2D& conv, const ConvEngine<T>& engine,
+                           bool backward) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const int64_t nr = kernel->nr;
+  const ConvShape& s = engine.shape();
+  const int64_t panels = ceil_div(s.group_n, nr), cell = conv.group_c() * conv.out_c;
+  const int64_t rs = backward ? 1 : conv.out_c, cs = backward ? conv.out_c : 1;
+  std::vector<PackJob> jobs;
+  size_t index = 0;
+  for (const ConvPass& pass : s.passes) {
+    std::vector<int64_t> cells;
+    if (backward) {
+      const int64_t pixel = pass.out_offset / conv.in_c;
+      cells = backward_cells(conv, pixel / conv.w.in, pixel % conv.w.in);
+    } else {
+      for (int64_t t = 0; t < conv.h.kernel * conv.w.kernel; ++t) cells.push_back(t);
+    }
+    const auto taps = static_cast<int64_t>(cells.size());
+    for (int64_t g = 0; g < s.groups; ++g)
+      for (int64_t p = 0; p < panels; ++p)
+        for (int64_t t = 0; t < taps; ++t)
+          jobs.push_back({cells[static_cast<size_t>(t)] * cell + g * conv.group_n() + p * nr * cs,
+                          engine.b_offset(index, g) + (p * taps + t) * s.group_c * nr,
+                          std::min(nr, s.group_n - p * nr)});
+    ++index;
+  }
+  const TensorId packed = l.temp({{engine.packed_size()}, l.dtype()});
+  const int64_t depth = s.group_c, count = static_cast<int64_t>(jobs.size());
+  const int64_t group = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, depth * nr));
+  l.tasks("pack_kernel", ceil_div(count, group), {read_whole(w), write_whole(packed)},
+          engine.packed_size(), [=, jobs = std::move(jobs)](const Call& c) {
+            for (int64_t i = c.begin * group; i < std::min(count, c.end * group); ++i) {
+              const PackJob& job = jobs[static_cast<size_t>(i)];
+              kernel->pack_b(c.at<T>(0) + job.from, rs, cs, depth, job.columns,
+                             c.at<T>(1) + job.to);
+            }
+          });
+  return packed;
+}
+
+// Adds the convolution step itself: images are rows, or row blocks of images are tasks.
+template <typename T>
+void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
+                bool backward) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  ConvShape s = backward ? backward_shape(conv) : forward_shape(conv);
+  // A kernel of one group that fits one panel needs no packing: its rows are already adjacent.
+  const bool plain = !backward && conv.groups == 1 && conv.out_c <= kernel->nr;
+  const int64_t in_size = s.in_h * s.in_w * s.in_c, out_size = s.out_size;
+  auto engine = std::make_shared<const ConvEngine<T>>(kernel, std::move(s), plain);
+  const TensorId b = plain ? w : lower_pack_kernel<T>(l, w, conv, *engine, backward);
+  const bool has_bias = bias != kNoTensor;
+  const RowEpilogue<T> epilogue(l.epilogue());
+  const int64_t blocks = engine->row_blocks();
+  const bool split = l.few_rows(conv.batch, conv.macs());
+  std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(b),
+                                   split ? write_whole(l.y()) : write(l.y())};
+  if (has_bias) operands.push_back(read_whole(bias));
+  const auto run = [=](const Call& c, int64_t image, int64_t begin, int64_t end) {
+    engine->run(c.at<T>(0) + image * in_size, c.at<T>(1), has_bias ? c.at<T>(3) : nullptr,
+                c.at<T>(2) + image * out_size, epilogue, begin, end,
+                reinterpret_cast<T*>(c.workspace));
+  };
+  const char* name = l.def().name.c_str();
+  Step* step;
+  if (split) {
+    step =
+        &l.tasks(name, conv.batch * blocks, std::move(operands), conv.macs(), [=](const Call& c) {
+          for (int64_t t = c.begin; t < c.end; ++t) run(c, t / blocks, t % blocks, t % blocks + 1);
+        });
+  } else {
+    step = &l.rows(name, conv.batch, std::move(operands), conv.macs(), [=](const Call& c) {
+      for (int64_t i = 0; i < c.count(); ++i) run(c, i, 0, blocks);
+    });
+  }
+  step->workspace = engine->workspace_bytes();
+}
+
+void lower(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor,
+                                             conv_of(l, l.x_shape(0), l.x_shape(1)), false);
+  });
+}
+
+void gradient(GradientContext& g) {
+  if (g.needs(0)) g.set(0, g.op("conv2d_grad_input", {g.dy(), g.x(1), g.x(0)}, g.attrs()));
+  if (g.needs(1)) g.set(1, g.op("conv2d_grad_kernel", {g.x(0), g.dy(), g.x(1)}, g.attrs()));
+  if (g.count() == 3 && g.needs(2)) g.set(2, g.op("bias_grad", {g.dy()}));
+}
+
+// Inputs dy, kernel and x, the last for its shape.
+std::vector<TensorSpec> infer_grad_input(const OpContext& c) { return {c.inputs[2]}; }
+
+int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.shape(1)).macs(); }
+
+void lower_grad_input(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), kNoTensor,
+                                             conv_of(l, l.x_shape(2), l.x_shape(1)), true);
+  });
+}
+
+// -- gradient of the kernel: inputs x, dy and the kernel, the last for its shape.
+
+std::vector<TensorSpec> infer_grad_kernel(const OpContext& c) { return {c.inputs[2]}; }
+
+int64_t work_grad_kernel(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(2)).macs(); }
+
+// dw[tap, c, n] = sum over pixels of x[pixel + tap, c] * dy[pixel, n]: one product per tap with
+// the pixels of a block of output rows as inner dimension, a segment per output row.
+template <typename T>
+struct KernelGradient {
+  const KernelTable<T>* kernel;
+  Conv2D conv;
+  bool padded, joined;        // joined: the taps of a kernel row are one taller product
+  int64_t width, block_rows;  // columns of x as read; output rows of a block
+  std::vector<int64_t> a_seg, b_seg;
+
+  KernelGradient(const KernelTable<T>* table, const Conv2D& c) : kernel(table), conv(c) {
+    const Window &h = c.h, &w = c.w;
+    const int64_t last_h = (h.out - 1) * h.stride + (h.kernel - 1) * h.dilation - h.pad;
+    const int64_t last_w = (w.out - 1) * w.stride + (w.kernel - 1) * w.dilation - w.pad;
+    padded = h.pad > 0 || w.pad > 0 || last_h >= h.in || last_w >= w.in;
+    width = padded ? last_w + w.pad + 1 : w.in;
+    joined = c.groups == 1 && w.dilation == 1;
+    const int64_t row_bytes =
+        static_cast<int64_t>(sizeof(T)) * (h.stride * width * c.in_c + w.out * c.out_c);
+    block_rows = std::clamp<int64_t>(kGradBlockBytes / std::max<int64_t>(1, row_bytes), 1,
+                                     std::max<int64_t>(1, h.out));
+    for (int64_t i = 0; i < block_rows; ++i) {
+      a_seg.push_back(i * h.stride * width * c.in_c);
+      b_seg.push_back(i * w.out * c.out_c);
+    }
+  }
+
+  int64_t buffer_rows(int64_t rows) const {
+    return (rows - 1) * conv.h.stride + (conv.h.kernel - 1) * conv.h.dilation + 1;
+  }
+  size_t workspace() const {
+    return padded ? static_cast<size_t>(buffer_rows(block_rows) * width * conv.in_c) * sizeof(T)
+                  : 0;
+  }
+
+  // Adds one image's share for kernel rows [i0, i1) to dw (overwrites it if !accumulate).
+  void run(const T* x, const T* dy, T* dw, bool accumulate, int64_t i0, int64_t i1,
+           T* buffer) const {
+    const Window &h = conv.h, &w = conv.w;
+    const int64_t gc = conv.group_c(), gn = conv.group_n();
+    const int64_t per_row = joined ? 1 : w.kernel;
+    for (int64_t q = 0; q < h.out; q += block_rows) {
+      const int64_t rows = std::min(block_rows, h.out - q);
+      const int64_t top = q * h.stride - h.pad;
+      const T* source = x + (padded ? 0 : top * width * conv.in_c);
+      if (padded) {
+        copy_padded_rows(x, h.in, w.in, conv.in_c, top, top + buffer_rows(rows), -w.pad, width,
+                         buffer);
+        source = buffer;
+      }
+      for (int64_t i = i0; i < i1; ++i)
+        for (int64_t j = 0; j < per_row; ++j)
+          for (int64_t g = 0; g < conv.groups; ++g)
+            kernel->gemm({joined ? w.kernel * gc : gc, gn, rows, w.out,
+                          source + (i * h.dilation * width + j * w.dilation) * conv.in_c + g * gc,
+                          1, w.stride * conv.in_c, a_seg.data(),
+                          dy + q * w.out * conv.out_c + g * gn, kernel->nr, conv.out_c,
+                          b_seg.data(), dw + (i * w.kernel + j) * gc * conv.out_c + g * gn,
+                          conv.out_c, accumulate || q > 0, nullptr, false});
+    }
+  }
+};
+
+template <typename T>
+void lower_grad_kernel_of(Lowering& l) {
+  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
+  auto grad = std::make_shared<const KernelGradient<T>>(&kernels<T>(), conv);
+  const int64_t x_size = row_size(l.x_shape(0)), dy_size = row_size(l.x_shape(1));
+  const int64_t size = element_count(l.y_shape()), lanes = l.lanes(conv.batch);
+  const int64_t kernel_rows = conv.h.kernel;
+  const bool in_lanes =
+      !l.few_rows(conv.batch, conv.macs()) &&
+      (lanes == 1 || lanes * size * static_cast<int64_t>(sizeof(T)) <= kLaneBytes);
+  if (in_lanes) {
+    const TensorId dw = lanes == 1 ? l.y() : l.lane_temp({l.y_shape(), l.dtype()}, conv.batch);
+    l.rows("conv2d_grad_kernel", conv.batch, {read(l.x(0)), read(l.x(1)), write_lane(dw)},
+           conv.macs(),
+           [=](const Call& c) {
+             for (int64_t i = 0; i < c.count(); ++i)
+               grad->run(c.at<T>(0) + i * x_size, c.at<T>(1) + i * dy_size, c.at<T>(2),
+                         !c.first_in_lane || i > 0, 0, kernel_rows,
+                         reinterpret_cast<T*>(c.workspace));
+           })
+        .workspace = grad->workspace();
+    if (lanes > 1) lower_lane_sum(l, dw, lanes, size, l.y());
+    return;
+  }
+  // Images in a fixed number of pieces, each with its own copy of dw, times the kernel's rows.
+  const int64_t pieces = std::min<int64_t>(conv.batch, 4);
+  const TensorId dw = pieces == 1 ? l.y() : l.temp({{pieces * size}, l.dtype()});
+  l.tasks("conv2d_grad_kernel", pieces * kernel_rows,
+          {read_whole(l.x(0)), read_whole(l.x(1)), write_whole(dw)}, conv.macs(),
+          [=](const Call& c) {
+            for (int64_t t = c.begin; t < c.end; ++t) {
+              const int64_t piece = t / kernel_rows, row = t % kernel_rows;
+              const int64_t first = piece * conv.batch / pieces;
+              const int64_t last = (piece + 1) * conv.batch / pieces;
+              for (int64_t i = first; i < last; ++i)
+                grad->run(c.at<T>(0) + i * x_size, c.at<T>(1) + i * dy_size,
+                          c.at<T>(2) + piece * size, i > first, row, row + 1,
+                          reinterpret_cast<T*>(c.workspace));
+            }
+          })
+      .workspace = grad->workspace();
+  if (pieces > 1) lower_lane_sum(l, dw, pieces, size, l.y());
+}
+
+void lower_grad_kernel(Lowering& l) {
+  dispatch_float(l.dtype(),
+                 [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
+}
+
+bool register_all() {
+  OpDef def;
+  def.name = "conv2d";
+  def.min_inputs = 2;
+  def.max_inputs = 3;
+  def.attrs = kAttrs;
+  def.infer = infer;
+  def.lower = lower;
+  def.gradient = gradient;
+  def.work = work;
+  def.takes_epilogue = true;
+  register_op(def);
+
+  OpDef input;
+  input.name = "conv2d_grad_input";
+  input.min_inputs = input.max_inputs = 3;
+  input.attrs = kAttrs;
+  input.infer = infer_grad_input;
+  input.lower = lower_grad_input;
+  input.work = work_grad_input;
+  input.shape_only = 4;
+  register_op(input);
+
+  OpDef kernel = input;
+  kernel.name = "conv2d_grad_kernel";
+  kernel.infer = infer_grad_kernel;
+  kernel.lower = lower_grad_kernel;
+  kernel.work = work_grad_kernel;
+  return register_op(kernel);
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace pyframe

@@ -1,0 +1,137 @@
+#include "ops/conv_engine.h"
+
+namespace pyframe {
+namespace {
+
+// The padded copy of a row block should fit the L2 cache beside the kernel's panels.
+constexpr int64_t kBlockBytes = 192 * 1024;
+// Panels of B up to this size are swept for every output row; larger ones stay while the rows
+// of the block pass by.
+constexpr int64_t kPanelSweepBytes = 256 * 1024;
+
+}  // namespace
+
+template <typename T>
+void ConvEngine<T>::prepare() {
+  int64_t max_h = 0, max_w = 0;
+  for (const ConvPass& pass : s_.passes) {
+    max_h = std::max(max_h, pass.out_h);
+    max_w = std::max(max_w, pass.out_w);
+    for (const ConvTap& tap : pass.taps) {
+      low_h_ = std::min(low_h_, tap.dh);
+      high_h_ = std::max(high_h_, tap.dh);
+      low_w_ = std::min(low_w_, tap.dw);
+      high_w_ = std::max(high_w_, tap.dw);
+    }
+  }
+  const int64_t last_row = (max_h - 1) * s_.step_h + high_h_;
+  const int64_t last_column = (max_w - 1) * s_.step_w + high_w_;
+  padded_ = low_h_ < 0 || low_w_ < 0 || last_row >= s_.in_h || last_column >= s_.in_w;
+  width_ = padded_ ? last_column - low_w_ + 1 : s_.in_w;
+
+  const int64_t span = high_h_ - low_h_ + 1;
+  const int64_t row_bytes = width_ * s_.in_c * static_cast<int64_t>(sizeof(T));
+  const int64_t fitting = (kBlockBytes / std::max<int64_t>(1, row_bytes) - span) / s_.step_h + 1;
+  block_rows_ = std::max<int64_t>(1, std::min(max_h, std::max<int64_t>(fitting, 4)));
+  row_blocks_ = std::max<int64_t>(1, ceil_div(max_h, block_rows_));
+  block_rows_ = std::max<int64_t>(1, ceil_div(max_h, row_blocks_));
+  if (padded_)
+    workspace_ = static_cast<size_t>(((block_rows_ - 1) * s_.step_h + span) * width_ * s_.in_c);
+
+  const int64_t pitch = width_ * s_.in_c;
+  const int64_t panels = ceil_div(s_.group_n, kernel_->nr);
+  for (ConvPass& pass : s_.passes) {
+    // Neighbouring taps of one row are contiguous in memory: one longer segment.
+    const auto count = static_cast<int64_t>(pass.taps.size());
+    int64_t join = 1;
+    if (s_.groups == 1) {
+      const auto even = [&](int64_t length) {
+        if (count % length != 0) return false;
+        for (int64_t t = 0; t < count; ++t)
+          if (t % length != 0 && (pass.taps[t].dh != pass.taps[t - 1].dh ||
+                                  pass.taps[t].dw != pass.taps[t - 1].dw + 1))
+            return false;
+        return true;
+      };
+      for (int64_t length = count; length > 1 && join == 1; --length)
+        if (even(length)) join = length;
+    }
+    std::vector<int64_t> a_seg, b_seg;
+    const int64_t base_h = padded_ ? low_h_ : 0, base_w = padded_ ? low_w_ : 0;
+    const int64_t b_row = plain_b_ ? s_.group_n : kernel_->nr;
+    for (int64_t t = 0; t < count; t += join) {
+      a_seg.push_back((pass.taps[t].dh - base_h) * pitch + (pass.taps[t].dw - base_w) * s_.in_c);
+      b_seg.push_back(t * s_.group_c * b_row);
+    }
+    segment_.push_back(join * s_.group_c);
+    a_seg_.push_back(std::move(a_seg));
+    b_seg_.push_back(std::move(b_seg));
+    pass.b_offset = packed_size_;
+    group_size_.push_back(panels * count * s_.group_c * kernel_->nr);
+    packed_size_ += s_.groups * group_size_.back();
+  }
+}
+
+template <typename T>
+void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
+                        const RowEpilogue<T>& epilogue, int64_t begin, int64_t end,
+                        T* workspace) const {
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t q0 = block * block_rows_;
+    const T* source = in;
+    if (padded_) {
+      copy_padded_rows(in, s_.in_h, s_.in_w, s_.in_c, q0 * s_.step_h + low_h_,
+                       (q0 + block_rows_ - 1) * s_.step_h + high_h_ + 1, low_w_, width_, workspace);
+      source = workspace;
+    } else {
+      source += q0 * s_.step_h * width_ * s_.in_c;
+    }
+    for (size_t p = 0; p < s_.passes.size(); ++p) {
+      const ConvPass& pass = s_.passes[p];
+      const int64_t q1 = std::min(q0 + block_rows_, pass.out_h);
+      if (q0 < q1) run_rows(pass, p, source, b, bias, out, epilogue, q0, q1);
+    }
+  }
+}
+
+template <typename T>
+void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, const T* b,
+                             const T* bias, T* out, const RowEpilogue<T>& epilogue, int64_t q0,
+                             int64_t q1) const {
+  const int64_t nr = kernel_->nr, pitch = width_ * s_.in_c;
+  const auto taps = static_cast<int64_t>(pass.taps.size());
+  const int64_t total_k = taps * s_.group_c;
+  const int64_t panel = plain_b_ ? nr : total_k * nr, b_row = plain_b_ ? s_.group_n : nr;
+  const int64_t panels = ceil_div(s_.group_n, nr);
+  // Output rows that follow each other evenly in both images are one tall matrix.
+  const bool tall = s_.step_h * pitch == pass.out_w * s_.step_w * s_.in_c &&
+                    pass.out_row == pass.out_w * pass.out_pixel;
+  const int64_t rows_per_call = tall ? q1 - q0 : 1;
+  const int64_t panel_bytes = panel * static_cast<int64_t>(sizeof(T));
+  const int64_t sweep =
+      std::max<int64_t>(1, std::min(panels, kPanelSweepBytes / std::max<int64_t>(1, panel_bytes)));
+  for (int64_t g = 0; g < s_.groups; ++g) {
+    const T* kernel = b + b_offset(index, g);
+    for (int64_t j = 0; j < panels; j += sweep) {
+      const int64_t column = j * nr;
+      const int64_t columns = std::min(s_.group_n, (j + sweep) * nr) - column;
+      const int64_t channel = g * s_.group_n + column;
+      for (int64_t q = q0; q < q1; q += rows_per_call) {
+        kernel_->gemm({rows_per_call * pass.out_w, columns,
+                       static_cast<int64_t>(a_seg_[index].size()), segment_[index],
+                       in + (q - q0) * s_.step_h * pitch + g * s_.group_c, s_.step_w * s_.in_c, 1,
+                       a_seg_[index].data(), kernel + j * panel, panel, b_row, b_seg_[index].data(),
+                       out + pass.out_offset + q * pass.out_row + channel, pass.out_pixel, false,
+                       bias == nullptr ? nullptr : bias + channel, epilogue.relu});
+      }
+    }
+  }
+  // Only forward passes, whose output rows are contiguous, carry an epilogue.
+  for (int64_t q = q0; epilogue.function != nullptr && q < q1; ++q)
+    epilogue.apply(out + pass.out_offset + q * pass.out_row, pass.out_w * pass.out_pixel);
+}
+
+template class ConvEngine<float>;
+template class ConvEngine<double>;
+
+}  // namespace pyframe

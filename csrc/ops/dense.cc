@@ -1,0 +1,235 @@
+// Dense layer products: x (..., K) times w (K, N), its two gradients, and bias gradients.
+#include "common/dispatch_dtype.h"
+#include "ops/gemm.h"
+#include "ops/reduce.h"
+
+namespace pyframe {
+namespace {
+
+// Private dw copies of all lanes together may take this much; larger gradients are computed in
+// tiles of dw instead, each over all rows.
+constexpr int64_t kLaneBytes = int64_t{2} << 20;
+// Fewer rows than this do not pay for packing w.
+constexpr int64_t kPackRows = 12;
+// Weights above this size are worth sharing between many rows once they are in the cache.
+constexpr int64_t kHeavyWeights = 16384;
+
+struct DenseShape {
+  int64_t lead;      // leading dimension, the one plans cut
+  int64_t per_lead;  // rows of the product for each index of it
+  int64_t k, n;
+};
+
+DenseShape dense_shape(const Shape& x, const Shape& w) {
+  DenseShape s;
+  s.lead = x[0];
+  s.k = w[0];
+  s.n = w[1];
+  s.per_lead = 1;
+  for (size_t i = 1; i + 1 < x.size(); ++i) s.per_lead *= x[i];
+  return s;
+}
+
+std::vector<TensorSpec> infer(const OpContext& c) {
+  c.require(c.inputs[0].dtype != DType::kI32, "needs float tensors.");
+  c.require(c.rank(0) >= 2 && c.rank(1) == 2, "needs x (..., K) and a kernel (K, N).");
+  c.require(c.shape(0).back() == c.shape(1)[0], "kernel expects ", c.shape(1)[0], " features, got ",
+            c.shape(0).back(), ".");
+  for (size_t i = 1; i < c.count(); ++i)
+    c.require(c.inputs[i].dtype == c.inputs[0].dtype, "operands have different dtypes.");
+  if (c.count() == 3)
+    c.require(c.rank(2) == 1 && c.shape(2)[0] == c.shape(1)[1], "bias must have the shape (",
+              c.shape(1)[1], ",).");
+  TensorSpec out = c.inputs[0];
+  out.shape.back() = c.shape(1)[1];
+  return {out};
+}
+
+int64_t work(const OpContext& c) { return element_count(c.shape(0)) * c.shape(1)[1]; }
+
+// y = x B (+ bias, epilogue) with B(k, n) = w[k * rs + n * cs]; used for y = x w and dx = dy w^T.
+template <typename T>
+void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
+                   int64_t rs, int64_t cs, TensorId y) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const int64_t rows = s.lead * s.per_lead, macs = rows * s.k * s.n;
+  const bool plain = cs == 1 && (rows < kPackRows || (s.k * s.n <= kHeavyWeights));
+  const TensorId b = plain ? w : lower_pack(l, w, s.k, s.n, rs, cs);
+  const int64_t nr = kernel->nr;
+  const RowEpilogue<T> epilogue(l.epilogue());
+  const int64_t k = s.k, n = s.n, per_lead = s.per_lead;
+  const bool has_bias = bias != kNoTensor;
+  const auto matrix = [=](const T* data) {
+    return plain ? GemmB<T>::plain(data, rs, nr) : GemmB<T>::packed(data, k, nr);
+  };
+  if (l.few_rows(s.lead, macs)) {
+    // Cut the columns: every task reads its part of the weights once.
+    const int64_t group = 8 * nr;
+    std::vector<Operand> operands = {read_whole(x), read_whole(b), write_whole(y)};
+    if (has_bias) operands.push_back(read_whole(bias));
+    l.tasks(l.def().name.c_str(), ceil_div(n, group), std::move(operands), macs,
+            [=](const Call& c) {
+              const int64_t j = c.begin * group;
+              const int64_t columns = std::min(n, c.end * group) - j;
+              GemmB<T> part = matrix(c.at<T>(1));
+              part.data += j / nr * part.panel;
+              gemm_blocked(*kernel, rows, columns, k, c.at<T>(0), k, 1, part, c.at<T>(2) + j, n,
+                           false, has_bias ? c.at<T>(3) + j : nullptr, epilogue.relu);
+              for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
+            });
+    return;
+  }
+  std::vector<Operand> operands = {read(x), read_whole(b), write(y)};
+  if (has_bias) operands.push_back(read_whole(bias));
+  Step& step = l.rows(l.def().name.c_str(), s.lead, std::move(operands), macs, [=](const Call& c) {
+    const int64_t m = c.count() * per_lead;
+    T* out = c.at<T>(2);
+    gemm_blocked(*kernel, m, n, k, c.at<T>(0), k, 1, matrix(c.at<T>(1)), out, n, false,
+                 has_bias ? c.at<T>(3) : nullptr, epilogue.relu);
+    epilogue.apply(out, m * n);
+  });
+  if (k * n > kHeavyWeights) step.preferred_rows = ceil_div(4 * kernel->mr, per_lead);
+}
+
+void lower(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const DenseShape s = dense_shape(l.x_shape(0), l.x_shape(1));
+    lower_product<T>(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor, s, s.n, 1, l.y());
+  });
+}
+
+void gradient(GradientContext& g) {
+  if (g.needs(0)) g.set(0, g.op("dense_grad_input", {g.dy(), g.x(1)}));
+  if (g.needs(1)) g.set(1, g.op("dense_grad_kernel", {g.x(0), g.dy()}));
+  if (g.count() == 3 && g.needs(2)) g.set(2, g.op("bias_grad", {g.dy()}));
+}
+
+// -- dx = dy w^T
+
+std::vector<TensorSpec> infer_grad_input(const OpContext& c) {
+  TensorSpec out = c.inputs[0];
+  out.shape.back() = c.shape(1)[0];
+  return {out};
+}
+
+int64_t work_grad_input(const OpContext& c) { return element_count(c.shape(0)) * c.shape(1)[0]; }
+
+void lower_grad_input(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Shape& w = l.x_shape(1);
+    const DenseShape s = dense_shape(l.x_shape(0), {w[1], w[0]});
+    lower_product<T>(l, l.x(0), l.x(1), kNoTensor, s, 1, w[1], l.y());
+  });
+}
+
+// -- dw = x^T dy
+
+std::vector<TensorSpec> infer_grad_kernel(const OpContext& c) {
+  return {{{c.shape(0).back(), c.shape(1).back()}, c.inputs[0].dtype}};
+}
+
+int64_t work_grad_kernel(const OpContext& c) {
+  return element_count(c.shape(0)) * c.shape(1).back();
+}
+
+template <typename T>
+void lower_grad_kernel_of(Lowering& l) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const DenseShape s = dense_shape(l.x_shape(0), l.y_shape());
+  const int64_t k = s.k, n = s.n, per_lead = s.per_lead, nr = kernel->nr;
+  const int64_t macs = s.lead * per_lead * k * n;
+  const int64_t lanes = l.lanes(s.lead);
+  if (!l.few_rows(s.lead, macs) &&
+      (lanes == 1 || lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes)) {
+    const TensorId dw = lanes == 1 ? l.y() : l.lane_temp({l.y_shape(), l.dtype()}, s.lead);
+    l.rows("dense_grad_kernel", s.lead, {read(l.x(0)), read(l.x(1)), write_lane(dw)}, macs,
+           [=](const Call& c) {
+             gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, k,
+                          GemmB<T>::plain(c.at<T>(1), n, nr), c.at<T>(2), n, !c.first_in_lane,
+                          nullptr, false);
+           });
+    if (lanes > 1) lower_lane_sum(l, dw, lanes, k * n, l.y());
+    return;
+  }
+  // Tiles of dw: disjoint, so nothing has to be summed afterwards.
+  const int64_t tile_k = 8 * kernel->mr, tile_n = 8 * nr;
+  const int64_t tiles_n = ceil_div(n, tile_n), rows = s.lead * per_lead;
+  l.tasks("dense_grad_kernel", ceil_div(k, tile_k) * tiles_n,
+          {read_whole(l.x(0)), read_whole(l.x(1)), write_whole(l.y())}, macs, [=](const Call& c) {
+            for (int64_t t = c.begin; t < c.end; ++t) {
+              const int64_t i = t / tiles_n * tile_k, j = t % tiles_n * tile_n;
+              gemm_blocked(*kernel, std::min(tile_k, k - i), std::min(tile_n, n - j), rows,
+                           c.at<T>(0) + i, 1, k, GemmB<T>::plain(c.at<T>(1) + j, n, nr),
+                           c.at<T>(2) + i * n + j, n, false, nullptr, false);
+            }
+          });
+}
+
+void lower_grad_kernel(Lowering& l) {
+  dispatch_float(l.dtype(),
+                 [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
+}
+
+// -- db = sum of dy over all but the last axis
+
+std::vector<TensorSpec> infer_bias_grad(const OpContext& c) {
+  return {{{c.shape(0).back()}, c.inputs[0].dtype}};
+}
+
+void lower_bias_grad(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* kernel = &kernels<T>();
+    const Shape& dy = l.x_shape(0);
+    const int64_t rows = dy[0], n = dy.back(), lanes = l.lanes(rows);
+    const int64_t per_row = row_size(dy) / std::max<int64_t>(1, n);
+    const TensorId db = lanes == 1 ? l.y() : l.lane_temp({{n}, l.dtype()}, rows);
+    l.rows(
+        "bias_grad", rows, {read(l.x(0)), write_lane(db)}, element_count(dy), [=](const Call& c) {
+          kernel->column_sum(c.at<T>(0), c.count() * per_row, n, n, c.at<T>(1), !c.first_in_lane);
+        });
+    if (lanes > 1) lower_lane_sum(l, db, lanes, n, l.y());
+  });
+}
+
+bool register_all() {
+  OpDef def;
+  def.name = "dense";
+  def.min_inputs = 2;
+  def.max_inputs = 3;
+  def.infer = infer;
+  def.lower = lower;
+  def.gradient = gradient;
+  def.work = work;
+  def.takes_epilogue = true;
+  register_op(def);
+
+  OpDef input;
+  input.name = "dense_grad_input";
+  input.min_inputs = input.max_inputs = 2;
+  input.infer = infer_grad_input;
+  input.lower = lower_grad_input;
+  input.work = work_grad_input;
+  register_op(input);
+
+  OpDef kernel;
+  kernel.name = "dense_grad_kernel";
+  kernel.min_inputs = kernel.max_inputs = 2;
+  kernel.infer = infer_grad_kernel;
+  kernel.lower = lower_grad_kernel;
+  kernel.work = work_grad_kernel;
+  register_op(kernel);
+
+  OpDef bias;
+  bias.name = "bias_grad";
+  bias.infer = infer_bias_grad;
+  bias.lower = lower_bias_grad;
+  return register_op(bias);
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace pyframe

@@ -1,0 +1,339 @@
+// Operators that move or rename elements without computing: reshape, transpose, concat, cast ...
+#include <algorithm>
+#include <cstring>
+
+#include "common/dispatch_dtype.h"
+#include "common/stand_in.h"
+#include "ir/lowering.h"
+#include "ops/broadcast.h"
+#include "ops/elementwise.h"
+
+namespace pyframe {
+namespace {
+
+void lower_alias(Lowering& l) { l.alias(l.y(), l.x(0)); }
+
+// -- reshape, flatten, expand_dims, reshape_like
+
+std::vector<TensorSpec> infer_reshape(const OpContext& c) {
+  Shape shape = c.attrs.ints("shape", {});
+  const int64_t size = element_count(c.shape(0));
+  int64_t known = 1;
+  int wild = -1;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == -1) {
+      c.require(wild < 0, "only one dimension of shape may be -1.");
+      wild = static_cast<int>(i);
+    } else {
+      c.require(shape[i] >= 0, "dimensions must be positive or -1.");
+      known *= shape[i];
+    }
+  }
+  if (wild >= 0) {
+    c.require(known > 0 && size % known == 0, "the elements do not fit the new shape.");
+    shape[static_cast<size_t>(wild)] = size / known;
+  } else {
+    c.require(known == size, "the new shape has another number of elements (", known, ").");
+  }
+  return {{shape, c.inputs[0].dtype}};
+}
+
+std::vector<TensorSpec> infer_flatten(const OpContext& c) {
+  c.require(c.rank(0) >= 1, "needs a batch dimension.");
+  return {{{c.shape(0)[0], row_size(c.shape(0))}, c.inputs[0].dtype}};
+}
+
+std::vector<TensorSpec> infer_reshape_like(const OpContext& c) {
+  return {{c.shape(1), c.inputs[0].dtype}};
+}
+
+void gradient_reshape(GradientContext& g) { g.set(0, g.op("reshape_like", {g.dy(), g.x(0)})); }
+
+// -- identity: stop_gradient
+
+std::vector<TensorSpec> infer_same(const OpContext& c) { return {c.inputs[0]}; }
+
+// -- cast
+
+std::vector<TensorSpec> infer_cast(const OpContext& c) {
+  return {{c.shape(0), parse_dtype(c.attrs.text("dtype", "float32"))}};
+}
+
+void lower_cast(Lowering& l) {
+  if (l.x_dtype(0) == l.dtype()) return l.alias(l.y(), l.x(0));
+  dispatch_any(l.x_dtype(0), [&](auto in) {
+    dispatch_any(l.dtype(), [&](auto out) {
+      using A = typename decltype(in)::type;
+      using Y = typename decltype(out)::type;
+      elementwise(l, {l.x(0)}, {}, l.y(), l.y_shape(), -1,
+                  [](const Call& c, int64_t offset, int64_t n) {
+                    const A* from = c.at<A>(0) + offset;
+                    Y* to = c.at<Y>(1) + offset;
+                    for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Y>(from[i]);
+                  });
+    });
+  });
+}
+
+void gradient_cast(GradientContext& g) {
+  const DType dtype = g.spec(g.x(0)).dtype;
+  if (dtype == DType::kI32) return;
+  g.set(0, g.op("cast", {g.dy()}, {{"dtype", std::string(dtype_name(dtype))}}));
+}
+
+// -- transpose
+
+Ints permutation(const OpContext& c) {
+  const int64_t rank = c.rank(0);
+  Ints axes = c.attrs.ints("axes", {});
+  if (axes.empty())
+    for (int64_t i = rank - 1; i >= 0; --i) axes.push_back(i);
+  c.require(static_cast<int64_t>(axes.size()) == rank, "axes must name every dimension once.");
+  std::vector<bool> seen(axes.size(), false);
+  for (int64_t& axis : axes) {
+    if (axis < 0) axis += rank;
+    c.require(axis >= 0 && axis < rank && !seen[static_cast<size_t>(axis)],
+              "axes must name every dimension once.");
+    seen[static_cast<size_t>(axis)] = true;
+  }
+  return axes;
+}
+
+std::vector<TensorSpec> infer_transpose(const OpContext& c) {
+  TensorSpec out{{}, c.inputs[0].dtype};
+  for (int64_t axis : permutation(c)) out.shape.push_back(c.shape(0)[static_cast<size_t>(axis)]);
+  return {out};
+}
+
+// Copies one slice of the result; dims lists (extent, source stride) from outer to inner.
+template <typename T>
+void permute(const std::vector<std::pair<int64_t, int64_t>>& dims, size_t at, const T* from,
+             T*& to) {
+  if (at == dims.size()) {
+    *to++ = *from;
+    return;
+  }
+  const auto [extent, stride] = dims[at];
+  if (at + 1 == dims.size()) {
+    for (int64_t i = 0; i < extent; ++i) to[i] = from[i * stride];
+    to += extent;
+    return;
+  }
+  for (int64_t i = 0; i < extent; ++i) permute(dims, at + 1, from + i * stride, to);
+}
+
+void lower_transpose(Lowering& l) {
+  const std::vector<TensorSpec> specs = {{l.x_shape(0), l.x_dtype(0)}};
+  const Ints axes = permutation({l.def(), l.attrs(), specs});
+  const Shape& in = l.x_shape(0);
+  if (std::is_sorted(axes.begin(), axes.end())) return l.alias(l.y(), l.x(0));
+  std::vector<int64_t> stride(in.size(), 1);
+  for (size_t i = in.size() - 1; i > 0; --i) stride[i - 1] = stride[i] * in[i];
+  std::vector<std::pair<int64_t, int64_t>> dims;  // of the result
+  for (int64_t axis : axes)
+    dims.emplace_back(in[static_cast<size_t>(axis)], stride[static_cast<size_t>(axis)]);
+  const int64_t rows = dims[0].first, row_stride = dims[0].second;
+  dims.erase(dims.begin());
+  const int64_t row = row_size(l.y_shape()), size = element_count(in);
+  const bool sliced = axes[0] == 0;
+  dispatch_any(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    l.rows("transpose", rows, {sliced ? read(l.x(0)) : read_whole(l.x(0)), write(l.y())}, size,
+           [=](const Call& c) {
+             T* to = c.at<T>(1);
+             const T* from = c.at<T>(0) + (sliced ? 0 : c.begin * row_stride);
+             for (int64_t r = 0; r < c.count() && row > 0; ++r)
+               permute(dims, 0, from + r * row_stride, to);
+           });
+  });
+}
+
+void gradient_transpose(GradientContext& g) {
+  const std::vector<TensorSpec> specs = {g.spec(g.x(0))};
+  const OpDef& def = find_op("transpose");
+  const Ints axes = permutation({def, g.attrs(), specs});
+  Ints inverse(axes.size());
+  for (size_t i = 0; i < axes.size(); ++i)
+    inverse[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
+  g.set(0, g.op("transpose", {g.dy()}, {{"axes", inverse}}));
+}
+
+// -- concat and its pieces
+
+size_t concat_axis(const OpContext& c, size_t of) {
+  const int64_t rank = c.rank(of);
+  const int64_t axis = c.attrs.integer("axis", -1);
+  c.require(axis >= -rank && axis < rank, "axis ", axis, " is out of range.");
+  return static_cast<size_t>(axis < 0 ? axis + rank : axis);
+}
+
+std::vector<TensorSpec> infer_concat(const OpContext& c) {
+  const size_t axis = concat_axis(c, 0);
+  TensorSpec out = c.inputs[0];
+  for (size_t i = 1; i < c.count(); ++i) {
+    c.require(c.inputs[i].dtype == out.dtype && c.rank(i) == c.rank(0),
+              "all inputs must have the same dtype and rank.");
+    for (size_t d = 0; d < out.shape.size(); ++d)
+      c.require(d == axis || c.shape(i)[d] == out.shape[d],
+                "all inputs must agree in every dimension but the axis.");
+    out.shape[axis] += c.shape(i)[axis];
+  }
+  return {out};
+}
+
+// Copies `runs` runs of `length` elements between two row-major tensors that differ in one axis.
+template <typename T>
+void copy_runs(const T* from, int64_t from_step, T* to, int64_t to_step, int64_t runs,
+               int64_t length) {
+  for (int64_t i = 0; i < runs; ++i)
+    std::memcpy(to + i * to_step, from + i * from_step, static_cast<size_t>(length) * sizeof(T));
+}
+
+int64_t product(const Shape& shape, size_t begin, size_t end) {
+  int64_t result = 1;
+  for (size_t i = begin; i < end; ++i) result *= shape[i];
+  return result;
+}
+
+void lower_concat(Lowering& l) {
+  const Shape out = l.y_shape();
+  std::vector<TensorSpec> specs;
+  for (size_t i = 0; i < l.count(); ++i) specs.push_back({l.x_shape(i), l.x_dtype(i)});
+  const size_t axis = concat_axis({l.def(), l.attrs(), specs}, 0);
+  const int64_t inner = product(out, axis + 1, out.size());
+  std::vector<int64_t> lengths;
+  for (const TensorSpec& spec : specs) lengths.push_back(spec.shape[axis] * inner);
+  dispatch_any(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const int64_t step = out[axis] * inner;
+    std::vector<Operand> operands;
+    const bool rows = axis > 0;
+    for (size_t i = 0; i < l.count(); ++i)
+      operands.push_back(rows ? read(l.x(i)) : read_whole(l.x(i)));
+    operands.push_back(rows ? write(l.y()) : write_whole(l.y()));
+    const int last = static_cast<int>(l.count());
+    const int64_t runs_per_row = rows ? product(out, 1, axis) : 1;
+    const auto body = [=](const Call& c) {
+      const int64_t runs = rows ? c.count() * runs_per_row : 1;
+      int64_t offset = 0;
+      for (int i = 0; i < last; ++i) {
+        const int64_t length = lengths[static_cast<size_t>(i)];
+        copy_runs(c.at<T>(i), length, c.at<T>(last) + offset, step, runs, length);
+        offset += length;
+      }
+    };
+    if (rows)
+      l.rows("concat", out[0], std::move(operands), element_count(out), body);
+    else
+      l.tasks("concat", 1, std::move(operands), element_count(out), body);
+  });
+}
+
+void gradient_concat(GradientContext& g) {
+  for (size_t i = 0; i < g.count(); ++i) {
+    if (!g.needs(i)) continue;
+    std::vector<TensorId> inputs = {g.dy()};
+    for (size_t j = 0; j < g.count(); ++j) inputs.push_back(g.x(j));
+    Attrs attrs = g.attrs();
+    attrs.set("piece", static_cast<int64_t>(i));
+    g.set(i, g.op("concat_piece", inputs, attrs));
+  }
+}
+
+// The part of dy that belongs to input `piece` of a concat; the inputs behind dy give shapes.
+std::vector<TensorSpec> infer_piece(const OpContext& c) {
+  return {c.inputs[static_cast<size_t>(c.attrs.integer("piece", 0)) + 1]};
+}
+
+void lower_piece(Lowering& l) {
+  const auto piece = static_cast<size_t>(l.attrs().integer("piece", 0)) + 1;
+  const Shape whole = l.x_shape(0);
+  std::vector<TensorSpec> specs = {{whole, l.dtype()}};
+  const size_t axis = concat_axis({l.def(), l.attrs(), specs}, 0);
+  const int64_t inner = product(whole, axis + 1, whole.size());
+  int64_t offset = 0;
+  for (size_t i = 1; i < piece; ++i) offset += l.x_shape(i)[axis] * inner;
+  const Shape out = l.y_shape();
+  const int64_t length = out[axis] * inner, step = whole[axis] * inner;
+  dispatch_any(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const bool rows = axis > 0;
+    const int64_t runs_per_row = rows ? product(out, 1, axis) : 1;
+    const auto body = [=](const Call& c) {
+      copy_runs(c.at<T>(0) + offset, step, c.at<T>(1), length, rows ? c.count() * runs_per_row : 1,
+                length);
+    };
+    if (rows)
+      l.rows("concat_piece", out[0], {read(l.x(0)), write(l.y())}, element_count(out), body);
+    else
+      l.tasks("concat_piece", 1, {read_whole(l.x(0)), write_whole(l.y())}, element_count(out),
+              body);
+  });
+}
+
+// -- broadcast_to
+
+std::vector<TensorSpec> infer_broadcast_to(const OpContext& c) {
+  const Shape target = c.attrs.ints("shape", {});
+  Shape shape;
+  c.require(broadcast_shapes(c.shape(0), target, &shape) && shape == target,
+            "the input does not broadcast to the shape.");
+  return {{target, c.inputs[0].dtype}};
+}
+
+void lower_broadcast_to(Lowering& l) {
+  const Shape out = l.y_shape();
+  const Shape in = l.x_shape(0);
+  if (in == out) return l.alias(l.y(), l.x(0));
+  dispatch_any(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const StridedLoop loop(out, in, {}, 1);
+    const bool sliced = in.size() == out.size() && in[0] == out[0] && out[0] != 1;
+    const int64_t row = row_size(out), in_row = sliced ? row_size(in) : 0;
+    l.rows("broadcast_to", out[0], {sliced ? read(l.x(0)) : read_whole(l.x(0)), write(l.y())},
+           element_count(out), [=](const Call& c) {
+             for (int64_t r = 0; r < c.count(); ++r) {
+               const T* from = c.at<T>(0) + r * in_row;
+               T* to = c.at<T>(1) + r * row;
+               loop.each([&](int64_t oa, int64_t, int64_t oy) {
+                 for (int64_t i = 0; i < loop.run; ++i) to[oy + i] = from[oa + i * loop.a_inc];
+               });
+             }
+           });
+  });
+}
+
+void gradient_broadcast_to(GradientContext& g) { g.set(0, g.op("sum_to_like", {g.dy(), g.x(0)})); }
+
+void add(const char* name, std::vector<std::string> attrs,
+         std::vector<TensorSpec> (*infer)(const OpContext&), void (*lower)(Lowering&),
+         void (*gradient)(GradientContext&), int inputs = 1, unsigned shape_only = 0) {
+  OpDef def;
+  def.name = name;
+  def.attrs = std::move(attrs);
+  def.infer = infer;
+  def.lower = lower;
+  def.gradient = gradient;
+  def.min_inputs = inputs < 0 ? 1 : inputs;
+  def.max_inputs = inputs;
+  def.shape_only = shape_only;
+  register_op(def);
+}
+
+bool register_all() {
+  add("reshape", {"shape"}, infer_reshape, lower_alias, gradient_reshape);
+  add("flatten", {}, infer_flatten, lower_alias, gradient_reshape);
+  add("reshape_like", {}, infer_reshape_like, lower_alias, nullptr, 2, 2);
+  add("stop_gradient", {}, infer_same, lower_alias, nullptr);
+  add("cast", {"dtype"}, infer_cast, lower_cast, gradient_cast);
+  add("transpose", {"axes"}, infer_transpose, lower_transpose, gradient_transpose);
+  add("concat", {"axis"}, infer_concat, lower_concat, gradient_concat, -1);
+  add("concat_piece", {"axis", "piece"}, infer_piece, lower_piece, nullptr, -1, ~1u);
+  add("broadcast_to", {"shape"}, infer_broadcast_to, lower_broadcast_to, gradient_broadcast_to);
+  return true;
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace pyframe

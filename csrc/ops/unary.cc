@@ -1,0 +1,97 @@
+// Elementwise functions of one tensor, and their gradients, from PF_UNARY_LIST.
+#include <string>
+
+#include "ops/elementwise.h"
+
+namespace pyframe {
+namespace {
+
+struct UnaryInfo {
+  const char* name;
+  bool from_output;  // the derivative is computed from y
+};
+
+#define PF_IS_y true
+#define PF_IS_x false
+#define PF_INFO(name, operand) {#name, PF_IS_##operand},
+constexpr UnaryInfo kUnary[] = {PF_UNARY_LIST(PF_INFO)};
+#undef PF_INFO
+
+void function_attrs(const Attrs& attrs, double out[2]) {
+  out[0] = attrs.has("low") ? attrs.number("low", 0) : attrs.number("alpha", 1.0);
+  out[1] = attrs.number("high", 0);
+}
+
+std::vector<TensorSpec> infer(const OpContext& c) {
+  c.require(c.inputs[0].dtype != DType::kI32, "needs a float tensor.");
+  if (c.attrs.has("alpha"))
+    c.require(c.attrs.number("alpha", 0) >= 0, "alpha must not be negative.");
+  if (c.def.id == static_cast<int>(Unary::k_clip))
+    c.require(c.attrs.has("low") && c.attrs.has("high"), "needs low and high.");
+  return {c.inputs[0]};
+}
+
+void lower(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    double attrs[2];
+    function_attrs(l.attrs(), attrs);
+    const T a0 = static_cast<T>(attrs[0]), a1 = static_cast<T>(attrs[1]);
+    const auto kernel = kernels<T>().unary[l.def().id];
+    elementwise(l, {l.x(0)}, {}, l.y(), l.y_shape(), 0,
+                [=](const Call& c, int64_t offset, int64_t n) {
+                  const T values[2] = {a0, a1};
+                  kernel(c.at<T>(0) + offset, c.at<T>(1) + offset, n, values);
+                });
+  });
+}
+
+std::vector<TensorSpec> infer_grad(const OpContext& c) { return {c.inputs[0]}; }
+
+void lower_grad(Lowering& l) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    double attrs[2];
+    function_attrs(l.attrs(), attrs);
+    const T a0 = static_cast<T>(attrs[0]), a1 = static_cast<T>(attrs[1]);
+    const auto kernel = kernels<T>().unary_grad[l.def().id];
+    elementwise(l, {l.x(0), l.x(1)}, {}, l.y(), l.y_shape(), 0,
+                [=](const Call& c, int64_t offset, int64_t n) {
+                  const T values[2] = {a0, a1};
+                  kernel(c.at<T>(0) + offset, c.at<T>(1) + offset, c.at<T>(2) + offset, n, values);
+                });
+  });
+}
+
+template <bool kFromOutput>
+void gradient(GradientContext& g) {
+  // The graph stores no function pointers, so the rule finds its operator by name.
+  g.set(0, g.op(g.name() + "_grad", {g.dy(), kFromOutput ? g.y(0) : g.x(0)}, g.attrs()));
+}
+
+bool register_all() {
+  for (int i = 0; i < static_cast<int>(Unary::kCount); ++i) {
+    OpDef def;
+    def.name = kUnary[i].name;
+    def.attrs = {"alpha", "low", "high"};
+    def.infer = infer;
+    def.lower = lower;
+    def.gradient = kUnary[i].from_output ? gradient<true> : gradient<false>;
+    def.fusable = true;
+    def.id = i;
+    register_op(def);
+    def.name += "_grad";
+    def.min_inputs = def.max_inputs = 2;
+    def.infer = infer_grad;
+    def.lower = lower_grad;
+    def.gradient = nullptr;
+    def.fusable = false;
+    register_op(def);
+  }
+  return true;
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace pyframe

@@ -1,0 +1,232 @@
+// Effects: operators that change variables. Optimizer steps follow Keras's formulas and run over
+// all parameters in blocks of one size, whatever tensor they belong to.
+#include <cmath>
+
+#include "common/dispatch_dtype.h"
+#include "ir/lowering.h"
+
+namespace pyframe {
+namespace {
+
+// -- assign, assign_add, accumulate
+
+enum AssignOp { kAssign, kAssignAdd, kAccumulate };
+
+std::vector<TensorSpec> infer_assign(const OpContext& c) {
+  if (c.def.id != kAssignAdd)
+    c.require(c.shape(0) == c.shape(1) && c.inputs[0].dtype == c.inputs[1].dtype,
+              "the variable and its new value must have the same shape and dtype.");
+  return {};
+}
+
+void lower_assign(Lowering& l) {
+  const int how = l.def().id;
+  const int64_t size = element_count(l.x_shape(0));
+  const double value = l.attrs().number("value", 1);
+  std::vector<Operand> operands = {update_whole(l.x(0))};
+  if (how != kAssignAdd) operands.push_back(read_whole(l.x(1)));
+  dispatch_any(l.x_dtype(0), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T step = static_cast<T>(value);
+    l.tasks(l.def().name.c_str(), 1, std::move(operands), size, [=](const Call& c) {
+      T* to = c.at<T>(0);
+      const T* from = how == kAssignAdd ? nullptr : c.at<T>(1);
+      for (int64_t i = 0; i < size; ++i)
+        to[i] = how == kAssign ? from[i] : to[i] + (how == kAssignAdd ? step : from[i]);
+    });
+  });
+}
+
+// -- optimizers: `head` scalars first, then `slots` tensors for each parameter (w, g, ...)
+
+struct UpdateLayout {
+  int head;
+  int slots;
+};
+
+void require_layout(const OpContext& c, UpdateLayout layout) {
+  const auto count = static_cast<int>(c.count());
+  c.require(count > layout.head && (count - layout.head) % layout.slots == 0, "needs ", layout.head,
+            " scalars and then ", layout.slots, " tensors for each parameter.");
+  for (int i = 0; i < layout.head; ++i)
+    c.require(element_count(c.shape(static_cast<size_t>(i))) == 1 &&
+                  c.inputs[static_cast<size_t>(i)].dtype != DType::kI32,
+              "learning rate and step count must be float scalars.");
+  for (int p = layout.head; p < count; p += layout.slots)
+    for (int s = 1; s < layout.slots; ++s) {
+      const auto w = static_cast<size_t>(p), t = static_cast<size_t>(p + s);
+      c.require(c.shape(t) == c.shape(w) && c.inputs[t].dtype == c.inputs[w].dtype &&
+                    c.inputs[w].dtype == c.inputs[static_cast<size_t>(layout.head)].dtype,
+                "a parameter, its gradient and its slots must have the same shape and dtype.");
+    }
+}
+
+struct Block {
+  int operand;  // of the parameter w
+  int64_t begin, size;
+};
+
+// Adds the step f(pointers of one block's w, g, slots ..., size, head values).
+template <typename T, typename F>
+void lower_update(Lowering& l, UpdateLayout layout, F f) {
+  constexpr int64_t kBlock = 16384;
+  std::vector<Operand> operands;
+  std::vector<Block> blocks;
+  int64_t total = 0;
+  for (int i = 0; i < static_cast<int>(l.count()); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int slot = (i - layout.head) % layout.slots;
+    const bool reads = i < layout.head || slot == 1;
+    operands.push_back(reads ? read_whole(l.x(at)) : update_whole(l.x(at)));
+    if (i < layout.head || slot != 0) continue;
+    const int64_t size = element_count(l.x_shape(at));
+    total += size;
+    for (int64_t begin = 0; begin < size; begin += kBlock)
+      blocks.push_back({i, begin, std::min(kBlock, size - begin)});
+  }
+  // Small parameters (biases) share a task.
+  std::vector<size_t> first;
+  int64_t filled = kBlock;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (filled >= kBlock / 2) {
+      first.push_back(b);
+      filled = 0;
+    }
+    filled += blocks[b].size;
+  }
+  first.push_back(blocks.size());
+  const DType rate_dtype = l.x_dtype(0);
+  const bool has_count = layout.head > 1;
+  const DType count_dtype = has_count ? l.x_dtype(1) : rate_dtype;
+  const int slots = layout.slots;
+  const auto count = static_cast<int64_t>(first.size()) - 1;
+  l.tasks(l.def().name.c_str(), count, std::move(operands), 4 * total, [=](const Call& c) {
+    const auto scalar = [&](int i, DType dtype) {
+      return dtype == DType::kF64 ? *c.at<double>(i) : static_cast<double>(*c.at<float>(i));
+    };
+    const double rate = scalar(0, rate_dtype);
+    const double steps = has_count ? scalar(1, count_dtype) : 0;
+    for (size_t b = first[static_cast<size_t>(c.begin)]; b < first[static_cast<size_t>(c.end)];
+         ++b) {
+      T* pointers[5];
+      for (int s = 0; s < slots; ++s)
+        pointers[s] = c.at<T>(blocks[b].operand + s) + blocks[b].begin;
+      f(pointers, blocks[b].size, rate, steps);
+    }
+  });
+}
+
+DType parameter_dtype(Lowering& l, int head) { return l.x_dtype(static_cast<size_t>(head)); }
+
+// -- sgd_update: learning_rate, then w, g[, velocity]
+
+UpdateLayout sgd_layout(const Attrs& attrs) {
+  return {1, attrs.number("momentum", 0) == 0 ? 2 : 3};
+}
+
+std::vector<TensorSpec> infer_sgd(const OpContext& c) {
+  const double momentum = c.attrs.number("momentum", 0);
+  c.require(momentum >= 0 && momentum <= 1, "momentum must be between 0 and 1.");
+  require_layout(c, sgd_layout(c.attrs));
+  return {};
+}
+
+void lower_sgd(Lowering& l) {
+  const double momentum = l.attrs().number("momentum", 0);
+  const bool nesterov = l.attrs().flag("nesterov", false);
+  dispatch_float(parameter_dtype(l, 1), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    lower_update<T>(l, sgd_layout(l.attrs()), [=](T** p, int64_t n, double rate, double) {
+      if (momentum == 0)
+        k->sgd(p[0], p[1], n, static_cast<T>(rate));
+      else
+        k->sgd_momentum(p[0], p[1], p[2], n, static_cast<T>(rate), static_cast<T>(momentum),
+                        nesterov);
+    });
+  });
+}
+
+// -- rmsprop_update: learning_rate, then w, g, v[, mg][, mom]
+
+UpdateLayout rmsprop_layout(const Attrs& attrs) {
+  return {1,
+          3 + (attrs.flag("centered", false) ? 1 : 0) + (attrs.number("momentum", 0) != 0 ? 1 : 0)};
+}
+
+std::vector<TensorSpec> infer_rmsprop(const OpContext& c) {
+  require_layout(c, rmsprop_layout(c.attrs));
+  return {};
+}
+
+void lower_rmsprop(Lowering& l) {
+  const double rho = l.attrs().number("rho", 0.9), momentum = l.attrs().number("momentum", 0);
+  const double epsilon = l.attrs().number("epsilon", 1e-7);
+  const bool centered = l.attrs().flag("centered", false);
+  dispatch_float(parameter_dtype(l, 1), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    lower_update<T>(l, rmsprop_layout(l.attrs()), [=](T** p, int64_t n, double rate, double) {
+      T* mean = centered ? p[3] : nullptr;
+      T* velocity = momentum == 0 ? nullptr : p[centered ? 4 : 3];
+      k->rmsprop(p[0], p[1], p[2], mean, velocity, n, static_cast<T>(rate), static_cast<T>(rho),
+                 static_cast<T>(momentum), static_cast<T>(epsilon));
+    });
+  });
+}
+
+// -- adam_update: learning_rate, steps done before, then w, g, m, v. Kingma & Ba 2015, the
+// "epsilon hat" form before their section 2.1, as Keras has it.
+
+constexpr UpdateLayout kAdamLayout = {2, 4};
+
+std::vector<TensorSpec> infer_adam(const OpContext& c) {
+  require_layout(c, kAdamLayout);
+  return {};
+}
+
+void lower_adam(Lowering& l) {
+  const double b1 = l.attrs().number("beta_1", 0.9), b2 = l.attrs().number("beta_2", 0.999);
+  const double epsilon = l.attrs().number("epsilon", 1e-7);
+  dispatch_float(parameter_dtype(l, 2), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    lower_update<T>(l, kAdamLayout, [=](T** p, int64_t n, double rate, double steps) {
+      const double t = steps + 1;
+      const double alpha = rate * std::sqrt(1 - std::pow(b2, t)) / (1 - std::pow(b1, t));
+      k->adam(p[0], p[1], p[2], p[3], n, static_cast<T>(alpha), static_cast<T>(b1),
+              static_cast<T>(b2), static_cast<T>(epsilon));
+    });
+  });
+}
+
+void add(const char* name, int id, int min_inputs, int max_inputs, std::vector<std::string> attrs,
+         std::vector<TensorSpec> (*infer)(const OpContext&), void (*lower)(Lowering&)) {
+  OpDef def;
+  def.name = name;
+  def.id = id;
+  def.min_inputs = min_inputs;
+  def.max_inputs = max_inputs;
+  def.attrs = std::move(attrs);
+  def.infer = infer;
+  def.lower = lower;
+  def.work = [](const OpContext& c) { return element_count(c.inputs[0].shape); };
+  def.effect = true;
+  register_op(def);
+}
+
+bool register_all() {
+  add("assign", kAssign, 2, 2, {}, infer_assign, lower_assign);
+  add("assign_add", kAssignAdd, 1, 1, {"value"}, infer_assign, lower_assign);
+  add("accumulate", kAccumulate, 2, 2, {}, infer_assign, lower_assign);
+  add("sgd_update", 0, 3, -1, {"momentum", "nesterov"}, infer_sgd, lower_sgd);
+  add("rmsprop_update", 0, 4, -1, {"rho", "momentum", "epsilon", "centered"}, infer_rmsprop,
+      lower_rmsprop);
+  add("adam_update", 0, 6, -1, {"beta_1", "beta_2", "epsilon"}, infer_adam, lower_adam);
+  return true;
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace pyframe

@@ -1,0 +1,35 @@
+#include "ops/window.h"
+
+#include <algorithm>
+
+namespace pyframe {
+
+Window make_window(const OpContext& c, int64_t in, int64_t kernel, int64_t stride, int64_t dilation,
+                   const std::string& padding) {
+  Window w;
+  w.in = in;
+  w.kernel = kernel;
+  w.stride = stride;
+  w.dilation = dilation;
+  const int64_t extent = (kernel - 1) * dilation + 1;
+  if (padding == "same") {
+    w.out = ceil_div(in, stride);
+    w.pad = std::max<int64_t>(0, (w.out - 1) * stride + extent - in) / 2;
+  } else {
+    c.require(padding == "valid", "padding must be 'same' or 'valid'.");
+    c.require(in >= extent, "the window covers ", extent, " cells but the input has only ", in,
+              "; use padding='same', a smaller window or a larger input.");
+    w.out = (in - extent) / stride + 1;
+  }
+  return w;
+}
+
+Ints pair_attr(const OpContext& c, const char* name, const Ints& fallback) {
+  Ints values = c.attrs.ints(name, fallback);
+  if (values.size() == 1) values.push_back(values[0]);
+  c.require(values.size() == 2 && values[0] >= 1 && values[1] >= 1, name,
+            " must be one or two positive integers.");
+  return values;
+}
+
+}  // namespace pyframe

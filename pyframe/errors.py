@@ -1,0 +1,39 @@
+"""Error classes of pyframe.
+
+All of them are `ValueError` (or `TypeError`, `RuntimeError`) as well, so that code written for
+Keras catches them without change.
+"""
+
+from __future__ import annotations
+
+
+class PyframeError(Exception):
+    """Base of every error that pyframe raises on purpose."""
+
+
+class ConfigurationError(PyframeError, ValueError):
+    """An argument of a layer, model, optimizer, loss or metric has an impossible value."""
+
+
+class ShapeError(PyframeError, ValueError):
+    """Shapes do not fit together; the text names the layer or argument and both shapes."""
+
+
+class DataError(PyframeError, ValueError):
+    """Training or prediction data cannot be used: dtype, length, labels, empty arrays."""
+
+
+class NotBuiltError(PyframeError, AttributeError, ValueError):
+    """Weights or shapes were asked for before the input shape is known."""
+
+
+class NotCompiledError(PyframeError, ValueError):
+    """fit, evaluate or train_on_batch was called before compile."""
+
+
+class SymbolicTensorError(PyframeError, TypeError):
+    """A symbolic tensor was used where only numbers make sense."""
+
+
+class NonFiniteError(PyframeError, ValueError):
+    """The loss became NaN or infinite and `on_nan="raise"` was asked for."""

@@ -1,0 +1,79 @@
+"""Layers, the building blocks of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyframe.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from pyframe.layers.base import Layer
+from pyframe.layers.convolution import Conv2D
+from pyframe.layers.dense import Dense
+from pyframe.layers.dropout import Dropout
+from pyframe.layers.input_layer import Input, InputLayer
+from pyframe.layers.input_spec import InputSpec
+from pyframe.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
+from pyframe.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPooling2D
+from pyframe.layers.reshaping import Flatten, Permute, Reshape
+from pyframe.layers.serialization import deserialize_from, serialize
+
+Convolution2D = Conv2D
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Add",
+    "Average",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Concatenate",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Permute",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+    "Subtract",
+    "deserialize",
+    "serialize",
+]
+
+_CLASSES: dict[str, type[Layer]] = {
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, type) and issubclass(value, Layer)
+}
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Makes a layer from what `serialize` returned.
+
+    Args:
+        config: {"class_name": ..., "config": ...}.
+        custom_objects: the user's own classes by name.
+
+    Raises:
+        ConfigurationError: if the class is unknown.
+    """
+    return deserialize_from(_CLASSES, config, custom_objects)

@@ -1,0 +1,149 @@
+"""Checks of layer arguments, all with the same kind of error text."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pyframe.errors import ConfigurationError
+
+
+def reject_unknown(cls: type, unknown: Mapping[str, Any]) -> None:
+    """Raises an error that names the first argument the class does not have.
+
+    Raises:
+        ConfigurationError: if there is one.
+    """
+    if not unknown:
+        return
+    known: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" in base.__dict__:
+            known |= set(inspect.signature(base.__init__).parameters)  # type: ignore[misc]
+    known -= {"self", "args", "kwargs", "unknown"}
+    name = next(iter(unknown))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    raise ConfigurationError(
+        f"{cls.__name__} has no argument `{name}`.{hint} It has: {', '.join(sorted(known))}"
+    )
+
+
+def positive_integer(value: Any, argument: str, layer: str) -> int:
+    """Returns a positive whole number.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be a positive integer. Received: {value!r}"
+        )
+    return int(value)
+
+
+def fraction(value: Any, argument: str, layer: str) -> float:
+    """Returns a number in [0, 1].
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be a number between 0 and 1. Received: {value!r}"
+        )
+    return float(value)
+
+
+def finite(value: Any, argument: str, layer: str) -> float:
+    """Returns a finite number.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
+        raise ConfigurationError(f"{layer}: `{argument}` must be a number. Received: {value!r}")
+    return float(value)
+
+
+def size_pair(value: Any, argument: str, layer: str) -> tuple[int, int]:
+    """Returns (height, width) from a positive integer or two of them.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    numbers = (value, value) if isinstance(value, (int, np.integer)) else value
+    if not isinstance(numbers, (tuple, list)) or len(numbers) != 2:
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be an integer or a pair (height, width). "
+            f"Received: {value!r}"
+        )
+    return (
+        positive_integer(numbers[0], argument, layer),
+        positive_integer(numbers[1], argument, layer),
+    )
+
+
+def padding(value: Any, layer: str) -> str:
+    """Returns "valid" or "same" in lower case.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    name = str(value).lower()
+    if name not in ("valid", "same"):
+        raise ConfigurationError(
+            f"{layer}: `padding` must be 'valid' or 'same'. Received: {value!r}"
+        )
+    return name
+
+
+def channels_last(value: str | None, layer: str) -> str:
+    """Returns "channels_last", the only layout there is.
+
+    Raises:
+        ConfigurationError: for "channels_first" and anything else.
+    """
+    if value not in (None, "channels_last"):
+        raise ConfigurationError(
+            f"{layer}: `data_format`={value!r} is not available; pyframe computes in "
+            "channels_last (batch, height, width, channels). Convert the data once with "
+            "np.moveaxis(x, 1, -1)."
+        )
+    return "channels_last"
+
+
+def shape_argument(
+    input_shape: Sequence[int | None] | None,
+    input_dim: int | None = None,
+    batch_input_shape: Sequence[int | None] | None = None,
+) -> tuple[int | None, ...] | None:
+    """Returns the shape of one sample from the three ways to give it, None if none is given.
+
+    Raises:
+        ConfigurationError: if it is no sequence of positive integers and None.
+    """
+    if input_shape is None and input_dim is not None:
+        input_shape = (input_dim,)
+    if input_shape is None and batch_input_shape is not None:
+        input_shape = tuple(batch_input_shape)[1:]
+    if input_shape is None:
+        return None
+    if isinstance(input_shape, (int, np.integer)):
+        raise ConfigurationError(
+            f"`input_shape` must be a tuple. Received: {input_shape!r}. One number in a tuple "
+            f"needs a comma: input_shape=({input_shape},)"
+        )
+    dims = tuple(input_shape)
+    for n in dims:
+        if n is not None and (not isinstance(n, (int, np.integer)) or n < 1):
+            raise ConfigurationError(
+                "`input_shape` must hold positive integers or None, without the batch size. "
+                f"Received: {input_shape!r}"
+            )
+    return tuple(None if n is None else int(n) for n in dims)

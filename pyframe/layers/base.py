@@ -1,0 +1,316 @@
+"""Layer, the base of all layers and models."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyframe.config import floatx
+from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, ShapeError
+from pyframe.layers.arguments import reject_unknown, shape_argument
+from pyframe.layers.input_spec import InputSpec
+from pyframe.layers.serialization import serialize_value
+from pyframe.layers.weights import WeightHolder, structure_version
+from pyframe.naming import auto_name
+from pyframe.ops.dtypes import Array, as_array, common_float, standardize_dtype
+from pyframe.ops.function import Function, trace_function
+from pyframe.ops.tensor import Shape, Tensor, Variable
+
+@functools.lru_cache(maxsize=1024)
+def _call_parameters(call: Callable[..., Any]) -> tuple[bool, int]:
+    # Whether `call` takes `training`, and how many positional arguments it needs besides self.
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    required = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    return any(p.name == "training" for p in parameters), len(required)
+
+
+def _tensors(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+class Layer(WeightHolder):
+    """Base of all layers: weights, and a `call` that adds operators to a trace.
+
+    A layer of one's own overrides `build(input_shape)`, where it makes its weights with
+    `add_weight`, and `call(inputs)`, which combines inputs and weights with `pyframe.ops`.
+    Gradients come by themselves.
+
+    Args:
+        trainable: whether training changes the weights.
+        name: unique name; made from the class name if None.
+        dtype: dtype of weights and computation, "float32" or "float64".
+        input_shape: shape of one sample, for the first layer of a Sequential model.
+        input_dim: short for input_shape=(input_dim,).
+        batch_input_shape: input_shape with the batch axis in front.
+
+    Raises:
+        ConfigurationError: for an unknown argument or an impossible value.
+
+    Example:
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+        ...
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+    """
+
+    input_spec: InputSpec | None = None
+    # Attributes that belong to one process and are made again when needed.
+    _transient: ClassVar[frozenset[str]] = frozenset(
+        ("_functions", "_functions_version", "_functions_signature", "_ready")
+    )
+
+    def __init__(
+        self,
+        *,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        **unknown: Any,
+    ) -> None:
+        cls = type(self)
+        reject_unknown(cls, unknown)
+        if name is not None and not isinstance(name, str):
+            raise ConfigurationError(f"`name` must be a string. Received: {name!r}")
+        self._init_weights(
+            name or auto_name(cls.__name__),
+            trainable,
+            floatx() if dtype is None else standardize_dtype(dtype),
+        )
+        self._build_shape: Any = None
+        self._output_shape: Any = None
+        self._random_state: Variable | None = None
+        self._input_shape_argument = shape_argument(input_shape, input_dim, batch_input_shape)
+
+    # --- calling -----------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs of this shape (with the batch axis)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Adds the layer's operators; receives and returns tensors. To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `call`.")
+
+    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Applies the layer.
+
+        Args:
+            inputs: symbolic tensor, array, or a list of them.
+            *args: further arguments of `call`.
+            training: whether dropout and the like are active.
+            **kwargs: further arguments of `call`.
+
+        Returns:
+            Symbolic tensors for symbolic inputs, NumPy arrays for arrays.
+        """
+        if "_own_weights" not in self.__dict__:
+            raise ConfigurationError(
+                f"{type(self).__name__}.__init__ must call super().__init__() first."
+            )
+        values = _tensors(inputs)
+        if any(isinstance(value, Tensor) for value in values):
+            return self._call_symbolic(inputs, args, training, kwargs)
+        return self._call_on_arrays(values, isinstance(inputs, (list, tuple)), args, training, kwargs)
+
+    def _call_symbolic(
+        self, inputs: Any, args: tuple[Any, ...], training: bool | None, kwargs: dict[str, Any]
+    ) -> Any:
+        values = _tensors(inputs)
+        trace = next(v for v in values if isinstance(v, Tensor)).trace
+        shapes = [tuple(v.shape) for v in values]
+        shape: Any = shapes if isinstance(inputs, (list, tuple)) else shapes[0]
+        if self.input_spec is not None:
+            for one in shapes:
+                self.input_spec.check(self.label, one)
+        try:
+            self.ensure_built(shape)
+            with trace, trace.mode(training):
+                if _call_parameters(type(self).call)[0]:
+                    kwargs["training"] = trace.training
+                outputs = self.call(inputs, *args, **kwargs)
+        except ValueError as error:
+            if isinstance(error, PyframeError):
+                raise
+            raise ShapeError(f"{self.label} on an input of shape {shape}: {error}") from None
+        results = _tensors(outputs)
+        trace.layer_outputs.extend((self.label, t.id) for t in results if isinstance(t, Tensor))
+        if shapes[0] and shapes[0][0] is None:
+            one_output = not isinstance(outputs, (list, tuple))
+            self._output_shape = outputs.shape if one_output else [t.shape for t in results]
+        return outputs
+
+    def _call_on_arrays(
+        self,
+        values: list[Any],
+        many: bool,
+        args: tuple[Any, ...],
+        training: bool | None,
+        kwargs: dict[str, Any],
+    ) -> Any:
+        arrays = [as_array(v.numpy() if isinstance(v, Variable) else v, "inputs") for v in values]
+        if args or kwargs:
+            free = [(None, *a.shape[1:]) if a.ndim else () for a in arrays]
+            dtypes = [self.array_dtype(a) for a in arrays]
+            traced = self._trace_call(free, dtypes, many, args, training, kwargs)
+            function, listed = traced[0], isinstance(traced[1], (list, tuple))
+        else:
+            function, listed = self.forward_function(arrays, many, bool(training))
+        outputs = function(*arrays)
+        return outputs if listed else outputs[0]
+
+    def forward_function(
+        self, arrays: Sequence[Array], many: bool = False, training: bool = False
+    ) -> tuple[Function, bool]:
+        """Returns the traced forward pass for inputs of these shapes but any batch size.
+
+        Args:
+            arrays: the inputs.
+            many: whether `call` takes a list of inputs.
+            training: whether dropout and the like are active.
+
+        Returns:
+            The function and whether it gives a list of outputs.
+        """
+        free = tuple((None, *a.shape[1:]) if a.ndim else () for a in arrays)
+        dtypes = tuple(self.array_dtype(a) for a in arrays)
+        key = ("forward", training, many, free, dtypes)
+        cache = self.functions()
+        if key not in cache:
+            function, result = self._trace_call(free, dtypes, many, (), training, {})
+            cache[key] = function, isinstance(result, (list, tuple))
+        found: tuple[Function, bool] = cache[key]
+        return found
+
+    def _trace_call(
+        self,
+        shapes: Sequence[Shape],
+        dtypes: Sequence[str],
+        many: bool,
+        args: tuple[Any, ...],
+        training: bool | None,
+        kwargs: dict[str, Any],
+    ) -> tuple[Function, Any]:
+        def run(*inputs: Tensor) -> Any:
+            return self(list(inputs) if many else inputs[0], *args, **kwargs)
+
+        return trace_function(run, shapes, dtypes, bool(training), self.random_state())
+
+    def ensure_built(self, input_shape: Any) -> None:
+        """Builds the layer unless it is built."""
+        if not self.built:
+            self.build(input_shape)
+            self.built = True
+            self._build_shape = input_shape
+
+    def functions(self) -> dict[Any, Any]:
+        """Returns the traced functions of this layer; emptied when its structure changed."""
+        version = structure_version()
+        if self.__dict__.get("_functions_version") != version:
+            # The number counts the changes of all models; the signature is this one's.
+            signature = self.structure_signature()
+            if self.__dict__.get("_functions_signature") != signature:
+                self._functions: dict[Any, Any] = {}
+            self._functions_signature = signature
+            self._functions_version = version
+        return self._functions
+
+    def random_state(self) -> Variable:
+        """Returns the float64 variable (seed, counter) behind the layer's random numbers."""
+        if self._random_state is None:
+            # Importing this at the top would load the user-facing helpers with every layer.
+            from pyframe.utils import random
+
+            value = np.array([float(random.next_seed()), 0.0])
+            self._random_state = Variable(value, "float64", False, "random_state")
+        return self._random_state
+
+    def array_dtype(self, array: Array) -> str:
+        """Returns the dtype in which an input array enters the layer."""
+        return common_float([self.dtype])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns the shape of the output for an input of this shape.
+
+        Args:
+            input_shape: with the batch axis; None for free dimensions.
+
+        Returns:
+            A tuple, or a list of tuples for several outputs.
+        """
+        # Imported here because only unbuilt layers need a copy, which must not build the original.
+        import copy
+
+        layer = self if self.built else copy.deepcopy(self)
+        many = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
+        shapes = [tuple(s) for s in input_shape] if many else [tuple(input_shape)]
+        dtypes = [common_float([self.dtype])] * len(shapes)
+        outputs = layer._trace_call(shapes, dtypes, many, (), None, {})[1]
+        if isinstance(outputs, (list, tuple)):
+            return [t.shape for t in outputs]
+        return outputs.shape
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output in the latest trace, None for the batch axis.
+
+        Raises:
+            NotBuiltError: if the layer was never called.
+        """
+        if self._output_shape is None:
+            raise NotBuiltError(f"{self.label} was never called; its output shape is unknown.")
+        return self._output_shape
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the input that the layer was built for, None for the batch axis.
+
+        Raises:
+            NotBuiltError: if the layer is not built.
+        """
+        if self._build_shape is None:
+            raise NotBuiltError(f"{self.label} was never called; its input shape is unknown.")
+        return self._build_shape
+
+    # --- configuration and copies ------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments from which `from_config` makes an equal layer.
+
+        Arguments of `__init__` that are kept as attributes of the same name are found by
+        themselves; a layer that keeps them otherwise overrides this method.
+        """
+        config: dict[str, Any] = {}
+        for cls in type(self).__mro__:
+            if cls is Layer:
+                break
+            if "__init__" in cls.__dict__:
+                for name in inspect.signature(cls.__dict__["__init__"]).parameters:
+                    if name in self.__dict__ and name not in config:
+                        config[name] = serialize_value(self.__dict__[name])
+        config |= {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        if self._input_shape_argument is not None:
+            config["input_shape"] = self._input_shape_argument
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Returns a layer made from what `get_config` returned."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in self._transient}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"

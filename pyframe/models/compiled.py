@@ -1,0 +1,179 @@
+"""What `compile` keeps: optimizer, loss and metrics, and how their names are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyframe import losses, metrics as metrics_module, optimizers
+from pyframe.errors import ConfigurationError
+from pyframe.lookup import object_config
+from pyframe.metrics import Metric
+
+Shape = tuple[int | None, ...]
+
+
+def _as_list(value: Any, argument: str) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)):
+        raise ConfigurationError(
+            f"`{argument}` must be a list, e.g. {argument}=[{value!r}]. Received: {value!r}"
+        )
+    flat: list[Any] = []
+    for item in value:
+        flat += list(item) if isinstance(item, (list, tuple)) else [item]
+    return flat
+
+
+def _single(value: Any) -> Any:
+    # One output: [loss] and {"output": loss} mean the loss itself.
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        return value[0]
+    if isinstance(value, dict) and len(value) == 1 and "class_name" not in value:
+        return next(iter(value.values()))
+    return value
+
+
+def choose_by_shape(y_shape: Shape, output_shape: Shape, choices: Sequence[Any]) -> Any:
+    """Chooses the binary, sparse or categorical member of a family.
+
+    Args:
+        y_shape: shape of the targets.
+        output_shape: shape of the predictions.
+        choices: what to return for one output, for class numbers, for one-hot targets.
+    """
+    if output_shape[-1] == 1:
+        return choices[0]
+    ids = len(y_shape) < len(output_shape) or (y_shape[-1] == 1 and (output_shape[-1] or 2) > 1)
+    return choices[1] if ids else choices[2]
+
+
+_ACCURACIES = (
+    metrics_module.BinaryAccuracy,
+    metrics_module.SparseCategoricalAccuracy,
+    metrics_module.CategoricalAccuracy,
+)
+_CROSSENTROPIES = (
+    losses.binary_crossentropy,
+    losses.sparse_categorical_crossentropy,
+    losses.categorical_crossentropy,
+)
+
+
+class Compiled:
+    """Arguments of `Model.compile`, checked.
+
+    Args:
+        optimizer: name or Optimizer.
+        loss: name, Loss or function of (y_true, y_pred).
+        loss_weights: factor of the loss, None for 1.
+        metrics: list of names, metrics and functions.
+        weighted_metrics: the same; these take sample weights into account.
+
+    Raises:
+        ConfigurationError: for an unknown name or another type.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = _single(loss)
+        if not self._is_family(self.loss):
+            self.loss = losses.get(self.loss)
+        weight = _single(loss_weights)
+        self.loss_weight = 1.0 if weight is None else float(weight)
+        self.metrics = [self._checked(m) for m in _as_list(metrics, "metrics")]
+        self.weighted_metrics = [
+            self._checked(m) for m in _as_list(weighted_metrics, "weighted_metrics")
+        ]
+        self._resolved: dict[tuple[int, int, bool], Metric] = {}
+        self.choices: list[str] = []
+
+    @staticmethod
+    def _is_family(loss: Any) -> bool:
+        return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+    @staticmethod
+    def _checked(identifier: Any) -> Any:
+        if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
+            return identifier
+        if isinstance(identifier, str):
+            metrics_module.get(identifier)
+            return identifier
+        return metrics_module.get(identifier)
+
+    def loss_for(self, y_shape: Shape, output_shape: Shape) -> losses.Loss:
+        """Returns the loss object for targets and predictions of these shapes.
+
+        Raises:
+            ConfigurationError: if compile was called without a loss.
+        """
+        loss = self.loss
+        if loss is None:
+            raise ConfigurationError("The model was compiled without a loss: compile(loss=...).")
+        if self._is_family(loss):
+            loss = choose_by_shape(y_shape, output_shape, _CROSSENTROPIES)
+        return loss if isinstance(loss, losses.Loss) else losses.LossFunctionWrapper(loss)
+
+    def takes_class_numbers(self, y_shape: Shape, output_shape: Shape) -> bool:
+        """Tells whether the loss expects integer class numbers as targets."""
+        if self.loss is None:
+            return False
+        loss = self.loss_for(y_shape, output_shape)
+        return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
+
+    def metrics_for(self, y_shape: Shape, output_shape: Shape) -> list[tuple[Metric, bool, str]]:
+        """Returns (metric, whether it is weighted, its key in the logs) in the order given."""
+        found: list[tuple[Metric, bool, str]] = []
+        names: set[str] = set()
+        self.choices = []
+        for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
+            for identifier in identifiers:
+                metric = self._metric(identifier, y_shape, output_shape)
+                name = identifier if isinstance(identifier, str) else metric.name
+                if name in names and weighted and f"weighted_{name}" not in names:
+                    name = f"weighted_{name}"
+                count, base = 1, name
+                while name in names:
+                    name, count = f"{base}_{count}", count + 1
+                names.add(name)
+                found.append((metric, weighted, name))
+        return found
+
+    def _metric(self, identifier: Any, y_shape: Shape, output_shape: Shape) -> Metric:
+        if isinstance(identifier, Metric):
+            return identifier
+        if not isinstance(identifier, str):
+            return metrics_module.MeanMetricWrapper(identifier)
+        if identifier.lower() in ("accuracy", "acc"):
+            cls = choose_by_shape(y_shape, output_shape, _ACCURACIES)
+            self.choices.append(f"{identifier} -> {cls.__name__}")
+            chosen: Metric = cls(name=identifier)
+            return chosen
+        named: Metric = metrics_module.get(identifier)
+        return named
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns plain data from which `Model.compile_from_config` compiles again."""
+
+        def plain(value: Any) -> Any:
+            if value is None or isinstance(value, str):
+                return value
+            return object_config(value) if hasattr(value, "get_config") else value.__name__
+
+        return {
+            "optimizer": object_config(self.optimizer),
+            "loss": plain(self.loss),
+            "loss_weights": self.loss_weight,
+            "metrics": [plain(m) for m in self.metrics],
+            "weighted_metrics": [plain(m) for m in self.weighted_metrics],
+        }

@@ -1,0 +1,87 @@
+"""The loop over the batches of one epoch, with its callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pyframe.models.feeds import Advance, Feed, StepOf
+from pyframe.models.steps import Totals
+
+# How long the engine runs before Python may redraw a bar or notice Ctrl-C.
+_STRETCH_SECONDS = 0.05
+
+
+class EpochLoop:
+    """Runs epochs over one feed; learns how many batches fit into a stretch.
+
+    Args:
+        feed: where the batches come from.
+        step_of: gives the traced step for a kind of batch.
+        mode: "train" or "test", which hooks are called.
+        callbacks: the CallbackList, or None.
+        on_bad_loss: called at the first loss that is not finite; returns whether to go on. None
+            if losses are not watched.
+        stopped: tells whether a callback asked to stop.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        step_of: StepOf,
+        mode: str,
+        callbacks: Any = None,
+        on_bad_loss: Callable[[int, Advance], bool] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.feed = feed
+        self._step_of = step_of
+        self._callbacks = callbacks
+        self._on_bad_loss = on_bad_loss
+        self._stopped = stopped
+        self._each = callbacks is not None and callbacks.needs_batches(mode)
+        self._begin = getattr(callbacks, f"on_{mode}_batch_begin", None)
+        self._end = getattr(callbacks, f"on_{mode}_batch_end", None)
+        self._stretch = 1
+
+    def run(self, show: bool = True) -> tuple[Totals | None, int]:
+        """Runs one epoch.
+
+        Args:
+            show: whether to move the progress bar.
+
+        Returns:
+            The sums over the batches (None without any) and the number of batches.
+        """
+        self.feed.start_epoch()
+        shows = show and self._callbacks is not None and self._callbacks.wants_progress
+        totals: Totals | None = None
+        done = 0
+        while self.feed.has_more():
+            if self._each and self._begin is not None:
+                self._begin(done)
+            started = time.perf_counter()
+            limit = 1 if self._each else self._stretch
+            watch = self._on_bad_loss is not None
+            advance = self.feed.advance(self._step_of, limit, totals, watch)
+            self._learn(advance.steps, limit, time.perf_counter() - started)
+            totals = advance.totals
+            done += advance.steps
+            go_on = True
+            if not advance.finite and self._on_bad_loss is not None:
+                go_on = self._on_bad_loss(done - 1, advance)
+                self._on_bad_loss = None
+            if self._each and self._end is not None:
+                self._end(done - 1, totals.logs())
+            elif shows:
+                self._callbacks.progress(done, totals.logs())
+            if not go_on or (self._each and self._stopped()):
+                break
+        return totals, done
+
+    def _learn(self, steps: int, limit: int, seconds: float) -> None:
+        wanted = _STRETCH_SECONDS * steps / max(seconds, 1e-7)
+        if wanted > self._stretch and steps < limit:
+            return  # the data ended first: no reason to ask for more
+        self._stretch = max(1, min(int(wanted), 4 * self._stretch))

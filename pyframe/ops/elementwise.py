@@ -1,0 +1,231 @@
+"""Operators on single elements, with NumPy's broadcasting for two operands.
+
+Every function takes symbolic tensors, variables, NumPy arrays or numbers. With a symbolic
+operand the result is symbolic; otherwise it is a NumPy array, float64 if an operand is a float64
+array and float32 in all other cases.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyframe.errors import ConfigurationError
+from pyframe.ops.dispatch import apply, apply_all, float_dtype, is_integer, move_dtype
+from pyframe.ops.dtypes import standardize_dtype
+
+
+def relu(x: Any) -> Any:
+    """Returns max(x, 0)."""
+    return apply("relu", x)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """Returns x where x > 0, else negative_slope * x."""
+    return apply("leaky_relu", x, alpha=float(negative_slope))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """Returns x where x > 0, else alpha * (exp(x) - 1) (Clevert et al. 2015)."""
+    return apply("elu", x, alpha=float(alpha))
+
+
+def selu(x: Any) -> Any:
+    """Returns the scaled exponential linear unit (Klambauer et al. 2017)."""
+    return apply("selu", x)
+
+
+def sigmoid(x: Any) -> Any:
+    """Returns 1 / (1 + exp(-x))."""
+    return apply("sigmoid", x)
+
+
+def tanh(x: Any) -> Any:
+    """Returns the hyperbolic tangent."""
+    return apply("tanh", x)
+
+
+def softplus(x: Any) -> Any:
+    """Returns log(1 + exp(x))."""
+    return apply("softplus", x)
+
+
+def softsign(x: Any) -> Any:
+    """Returns x / (1 + |x|)."""
+    return apply("softsign", x)
+
+
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """Returns x * P(X <= x) for a standard normal X (Hendrycks & Gimpel 2016).
+
+    Args:
+        x: the operand.
+        approximate: whether to use the tanh formula instead of the error function.
+    """
+    return apply("gelu_tanh" if approximate else "gelu", x)
+
+
+def silu(x: Any) -> Any:
+    """Returns x * sigmoid(x), also called swish."""
+    return apply("silu", x)
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """Returns clip(x / 6 + 0.5, 0, 1)."""
+    return apply("hard_sigmoid", x)
+
+
+def exp(x: Any) -> Any:
+    """Returns e to the power x."""
+    return apply("exp", x)
+
+
+def log(x: Any) -> Any:
+    """Returns the natural logarithm."""
+    return apply("log", x)
+
+
+def sqrt(x: Any) -> Any:
+    """Returns the square root."""
+    return apply("sqrt", x)
+
+
+def rsqrt(x: Any) -> Any:
+    """Returns 1 / sqrt(x)."""
+    return apply("rsqrt", x)
+
+
+def erf(x: Any) -> Any:
+    """Returns the Gauss error function."""
+    return apply("erf", x)
+
+
+def negative(x: Any) -> Any:
+    """Returns -x."""
+    return apply("negative", x)
+
+
+def absolute(x: Any) -> Any:
+    """Returns |x|."""
+    return apply("absolute", x)
+
+
+def square(x: Any) -> Any:
+    """Returns x * x."""
+    return apply("square", x)
+
+
+def sign(x: Any) -> Any:
+    """Returns -1, 0 or 1."""
+    return apply("sign", x)
+
+
+def clip(x: Any, x_min: float, x_max: float) -> Any:
+    """Returns x limited to [x_min, x_max]; the gradient is zero outside."""
+    return apply("clip", x, low=float(x_min), high=float(x_max))
+
+
+def add(a: Any, b: Any) -> Any:
+    """Returns a + b."""
+    return apply("add", a, b)
+
+
+def subtract(a: Any, b: Any) -> Any:
+    """Returns a - b."""
+    return apply("subtract", a, b)
+
+
+def multiply(a: Any, b: Any) -> Any:
+    """Returns a * b."""
+    return apply("multiply", a, b)
+
+
+def divide(a: Any, b: Any) -> Any:
+    """Returns a / b."""
+    return apply("divide", a, b)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Returns the larger of a and b."""
+    return apply("maximum", a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Returns the smaller of a and b."""
+    return apply("minimum", a, b)
+
+
+def power(x: Any, exponent: float) -> Any:
+    """Returns x to a fixed power.
+
+    Args:
+        x: the base; must be positive if the exponent is not a whole number.
+        exponent: a number (not a tensor).
+
+    Raises:
+        ConfigurationError: if the exponent is not a number.
+    """
+    if not isinstance(exponent, (int, float)):
+        raise ConfigurationError(f"`exponent` must be a number. Received: {exponent!r}")
+    if exponent == 0.5:
+        return sqrt(x)
+    if float(exponent).is_integer() and 1 <= abs(exponent) <= 16:
+        result = _whole_power(x, int(abs(exponent)))
+        return divide(1.0, result) if exponent < 0 else result
+    return exp(multiply(log(x), float(exponent)))
+
+
+def _whole_power(x: Any, exponent: int) -> Any:
+    if exponent == 1:
+        return x
+    root = _whole_power(x, exponent // 2)
+    return multiply(square(root), x) if exponent % 2 else square(root)
+
+
+def _compare(name: str, a: Any, b: Any) -> Any:
+    result = float_dtype(a, b)
+    dtype = "int32" if is_integer(a) and is_integer(b) else result
+    return apply_all(name, [a, b], {"dtype": result}, [dtype, dtype])[0]
+
+
+def equal(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a == b, else 0.0."""
+    return _compare("equal", a, b)
+
+
+def not_equal(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a != b, else 0.0."""
+    return subtract(1.0, equal(a, b))
+
+
+def greater(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a > b, else 0.0."""
+    return _compare("greater", a, b)
+
+
+def less(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a < b, else 0.0."""
+    return _compare("greater", b, a)
+
+
+def greater_equal(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a >= b, else 0.0."""
+    return subtract(1.0, less(a, b))
+
+
+def less_equal(a: Any, b: Any) -> Any:
+    """Returns 1.0 where a <= b, else 0.0."""
+    return subtract(1.0, greater(a, b))
+
+
+def cast(x: Any, dtype: str) -> Any:
+    """Returns x as float32, float64 or int32; floats are truncated towards zero."""
+    name = standardize_dtype(dtype)
+    if getattr(x, "dtype", None) == name:
+        return x
+    source = "int32" if is_integer(x) else float_dtype(x)
+    return apply_all("cast", [x], {"dtype": name}, [source])[0]
+
+
+def stop_gradient(x: Any) -> Any:
+    """Returns x; no gradient flows through it."""
+    return apply("stop_gradient", x, dtype=move_dtype(x))

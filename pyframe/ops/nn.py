@@ -1,0 +1,224 @@
+"""Operators of neural networks: products, convolution, pooling, dropout, fused losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyframe.errors import ConfigurationError, ShapeError
+from pyframe.ops.dispatch import apply, apply_all, float_dtype, static_shape, trace_of
+from pyframe.ops.elementwise import cast, greater
+from pyframe.ops.shaping import max as max_over_axes
+from pyframe.ops.tensor import Variable
+
+Pair = int | Sequence[int]
+
+
+def pair(value: Pair, argument: str) -> list[int]:
+    """Returns [height, width] from a number or two numbers, all positive.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    numbers = [value, value] if isinstance(value, (int, np.integer)) else list(value)
+    if len(numbers) != 2 or any(not isinstance(n, (int, np.integer)) or n < 1 for n in numbers):
+        raise ConfigurationError(
+            f"`{argument}` must be a positive integer or two of them. Received: {value!r}"
+        )
+    return [int(n) for n in numbers]
+
+
+def padding_name(value: str, argument: str = "padding") -> str:
+    """Returns "same" or "valid" in lower case.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    name = str(value).lower()
+    if name not in ("same", "valid"):
+        raise ConfigurationError(f"`{argument}` must be 'same' or 'valid'. Received: {value!r}")
+    return name
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """Returns the matrix product over the last two axes.
+
+    Args:
+        a: (..., M, K).
+        b: (K, N), or (..., K, N) with the leading axes of a.
+
+    Returns:
+        (..., M, N).
+    """
+    return apply("matmul", a, b)
+
+
+def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
+    """Returns x @ kernel + bias.
+
+    Args:
+        x: (..., K).
+        kernel: (K, N).
+        bias: (N,) or None.
+
+    Returns:
+        (..., N).
+    """
+    return apply("dense", x, kernel) if bias is None else apply("dense", x, kernel, bias)
+
+
+def conv2d(
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    *,
+    strides: Pair = 1,
+    padding: str = "valid",
+    dilation_rate: Pair = 1,
+    groups: int = 1,
+) -> Any:
+    """Returns the cross-correlation of images with a kernel.
+
+    Args:
+        x: images (N, H, W, C).
+        kernel: (kh, kw, C / groups, filters).
+        bias: (filters,) or None.
+        strides: steps along H and W.
+        padding: "valid" for none; "same" for zeros so that the output has ceil(H / stride)
+            rows, the odd zero at the bottom and right.
+        dilation_rate: distance of kernel elements.
+        groups: number of channel groups that do not see each other.
+
+    Returns:
+        (N, H', W', filters).
+    """
+    attrs = {
+        "strides": pair(strides, "strides"),
+        "dilation": pair(dilation_rate, "dilation_rate"),
+        "padding": padding_name(padding),
+        "groups": int(groups),
+    }
+    return apply_all("conv2d", [x, kernel] if bias is None else [x, kernel, bias], attrs)[0]
+
+
+def _pool2d(name: str, x: Any, pool_size: Pair, strides: Pair | None, padding: str) -> Any:
+    attrs = {
+        "pool_size": pair(pool_size, "pool_size"),
+        "strides": pair(pool_size if strides is None else strides, "strides"),
+        "padding": padding_name(padding),
+    }
+    return apply_all(name, [x], attrs)[0]
+
+
+def max_pool2d(
+    x: Any, pool_size: Pair, strides: Pair | None = None, padding: str = "valid"
+) -> Any:
+    """Returns the largest element of each window of (N, H, W, C); strides default to the size."""
+    return _pool2d("max_pool2d", x, pool_size, strides, padding)
+
+
+def average_pool2d(
+    x: Any, pool_size: Pair, strides: Pair | None = None, padding: str = "valid"
+) -> Any:
+    """Returns the mean of each window of (N, H, W, C); padding does not count in the mean."""
+    return _pool2d("average_pool2d", x, pool_size, strides, padding)
+
+
+def dropout(
+    x: Any,
+    rate: float,
+    *,
+    state: Any = None,
+    stream: int | None = None,
+    noise_shape: Sequence[int | None] | None = None,
+) -> Any:
+    """Sets a random part of x to zero and scales the rest by 1 / (1 - rate).
+
+    Args:
+        x: the operand.
+        rate: part to drop, in [0, 1].
+        state: float64 variable or array (seed, counter); inside a trace the model's own if None.
+        stream: number that separates this call from others of the same state.
+        noise_shape: shape of the mask, 1 where it is shared, None as in x.
+
+    Raises:
+        ConfigurationError: if arrays are given without a state.
+    """
+    trace = trace_of([x])
+    if trace is not None and (state is None or isinstance(state, Variable)):
+        state = trace.use_random_state(state)
+        stream = trace.next_stream() if stream is None else stream
+    if state is None:
+        raise ConfigurationError("dropout on arrays needs `state`, an array (seed, counter).")
+    if noise_shape is not None:
+        return x * dropout(_ones(x, noise_shape), rate, state=state, stream=stream)
+    attrs = {"rate": float(rate), "stream": int(stream or 0)}
+    return apply_all("dropout", [x, state], attrs, [float_dtype(x), "float64"])[0]
+
+
+def _ones(x: Any, noise_shape: Sequence[int | None]) -> Any:
+    # Made from x because its batch axis may be unknown; x > x is 0 even where x is NaN.
+    shape = static_shape(x)
+    if len(noise_shape) != len(shape):
+        raise ShapeError(f"`noise_shape` {tuple(noise_shape)} does not fit an input {shape}.")
+    axes = [i for i, n in enumerate(noise_shape) if n == 1 and shape[i] != 1]
+    return 1.0 - max_over_axes(greater(x, x), axes, keepdims=True)
+
+
+def softmax_crossentropy(logits: Any, target: Any) -> tuple[Any, Any]:
+    """Returns -sum(target * log_softmax(logits)) and softmax(logits).
+
+    Args:
+        logits: (..., C) unnormalised scores.
+        target: (..., C) probabilities; no gradient flows to them.
+
+    Returns:
+        loss (...), probabilities (..., C).
+    """
+    loss, probabilities = apply_all("softmax_crossentropy", [logits, target])
+    return loss, probabilities
+
+
+def sparse_softmax_crossentropy(logits: Any, ids: Any) -> tuple[Any, Any]:
+    """Returns -log_softmax(logits)[ids] and softmax(logits).
+
+    Args:
+        logits: (..., C) unnormalised scores.
+        ids: (...) class numbers in [0, C).
+
+    Returns:
+        loss (...), probabilities (..., C).
+    """
+    loss, probabilities = apply_all(
+        "sparse_softmax_crossentropy",
+        [logits, cast(ids, "int32")],
+        dtypes=[float_dtype(logits), "int32"],
+    )
+    return loss, probabilities
+
+
+def sigmoid_crossentropy(logits: Any, target: Any) -> Any:
+    """Returns the binary crossentropy of sigmoid(logits), mean over the last axis."""
+    return apply("sigmoid_crossentropy", logits, target)
+
+
+def mean_squared_error(prediction: Any, target: Any) -> Any:
+    """Returns the mean of (prediction - target)^2 over the last axis."""
+    return apply("mean_squared_error", prediction, target)
+
+
+def mean_absolute_error(prediction: Any, target: Any) -> Any:
+    """Returns the mean of |prediction - target| over the last axis."""
+    return apply("mean_absolute_error", prediction, target)
+
+
+def l1_penalty(x: Any, factor: float) -> Any:
+    """Returns factor * sum(|x|)."""
+    return apply("l1_penalty", x, factor=float(factor))
+
+
+def l2_penalty(x: Any, factor: float) -> Any:
+    """Returns factor * sum(x^2)."""
+    return apply("l2_penalty", x, factor=float(factor))

@@ -1,0 +1,146 @@
+"""Operators that move elements or reduce axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyframe.errors import ShapeError
+from pyframe.ops.dispatch import apply, apply_all, float_dtype, move_dtype, rank, static_shape
+
+Axes = int | Sequence[int] | None
+
+
+def _axis(axis: int, ndim: int, argument: str = "axis") -> int:
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"`{argument}`={axis} is outside a tensor of {ndim} dimensions.")
+    return int(axis) % ndim
+
+
+def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
+    """Returns the elements of x in another shape.
+
+    Args:
+        x: the operand.
+        newshape: the dimensions; one may be -1 (or None), it is computed.
+
+    Raises:
+        ShapeError: if more than one dimension is left open or the sizes differ.
+    """
+    shape = [-1 if n is None else int(n) for n in newshape]
+    if shape.count(-1) > 1:
+        raise ShapeError(f"reshape can compute one dimension only. Received: {tuple(newshape)}")
+    return apply("reshape", x, dtype=move_dtype(x), shape=shape)
+
+
+def flatten(x: Any) -> Any:
+    """Returns x with all axes but the first in one: (N, ...) becomes (N, product)."""
+    return apply("flatten", x, dtype=move_dtype(x))
+
+
+def expand_dims(x: Any, axis: int) -> Any:
+    """Returns x with a new axis of size 1 at position `axis`."""
+    shape = list(static_shape(x))
+    shape.insert(_axis(axis, len(shape) + 1), 1)
+    return reshape(x, shape)
+
+
+def squeeze(x: Any, axis: int) -> Any:
+    """Returns x without the axis `axis`, which must have size 1."""
+    shape = list(static_shape(x))
+    if shape.pop(_axis(axis, len(shape))) != 1:
+        raise ShapeError(f"Axis {axis} of shape {static_shape(x)} is not 1 and cannot be dropped.")
+    return reshape(x, shape)
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """Returns x with permuted axes.
+
+    Args:
+        x: the operand.
+        axes: for each axis of the result the axis of x it comes from; reversed if None.
+    """
+    ndim = rank(x)
+    order = range(ndim - 1, -1, -1) if axes is None else [_axis(a, ndim, "axes") for a in axes]
+    if sorted(order) != list(range(ndim)):
+        raise ShapeError(f"`axes`={axes} is no permutation of {ndim} axes.")
+    return apply("transpose", x, dtype=move_dtype(x), axes=list(order))
+
+
+def swap_to_last(x: Any, axis: int) -> Any:
+    """Returns x with `axis` and the last axis exchanged (its own inverse)."""
+    order = list(range(rank(x)))
+    axis = _axis(axis, len(order))
+    order[axis], order[-1] = order[-1], order[axis]
+    return x if axis == order[axis] else transpose(x, order)
+
+
+def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+    """Returns the tensors one after the other along an axis."""
+    dtype = "int32" if all(move_dtype(x) == "int32" for x in xs) else float_dtype(*xs)
+    attrs = {"axis": _axis(axis, rank(xs[0]))}
+    return apply_all("concat", list(xs), attrs, [dtype] * len(xs))[0]
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """Returns x repeated along axes of size 1 until it has the given shape."""
+    return apply("broadcast_to", x, dtype=move_dtype(x), shape=[int(n) for n in shape])
+
+
+def _reduce(name: str, x: Any, axis: Axes, keepdims: bool) -> Any:
+    ndim = rank(x)
+    if axis is None:
+        axes = []
+    else:
+        axes = [_axis(a, ndim) for a in ([axis] if isinstance(axis, int) else axis)]
+        if not axes:
+            return x
+    return apply(name, x, axes=axes, keepdims=bool(keepdims))
+
+
+def sum(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+    """Returns the sum over the given axes, over all if None."""
+    return _reduce("reduce_sum", x, axis, keepdims)
+
+
+def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+    """Returns the mean over the given axes, over all if None."""
+    return _reduce("reduce_mean", x, axis, keepdims)
+
+
+def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+    """Returns the largest element over the given axes, over all if None."""
+    return _reduce("reduce_max", x, axis, keepdims)
+
+
+def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+    """Returns the smallest element over the given axes, over all if None."""
+    return -max(-x, axis, keepdims)
+
+
+def argmax(x: Any, axis: int | None = None) -> Any:
+    """Returns the int32 position of the largest element along an axis (the first of equals).
+
+    Args:
+        x: the operand.
+        axis: the axis, which the result lacks; None for the position in the flattened x.
+    """
+    if axis is None:
+        return apply("argmax", reshape(x, [-1]))
+    ndim = rank(x)
+    last = [a for a in range(ndim) if a != _axis(axis, ndim)] + [_axis(axis, ndim)]
+    return apply("argmax", x if last == list(range(ndim)) else transpose(x, last))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """Returns exp(x) / sum(exp(x)) along an axis."""
+    if _axis(axis, rank(x)) == rank(x) - 1:
+        return apply("softmax", x)
+    return swap_to_last(apply("softmax", swap_to_last(x, axis)), axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """Returns the logarithm of softmax, without overflow."""
+    if _axis(axis, rank(x)) == rank(x) - 1:
+        return apply("log_softmax", x)
+    return swap_to_last(apply("log_softmax", swap_to_last(x, axis)), axis)

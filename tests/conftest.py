@@ -1,0 +1,16 @@
+"""Settings shared by all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pyframe import _core
+
+
+@pytest.fixture(autouse=True)
+def _engine_settings_are_put_back() -> Iterator[None]:
+    """A test that changes threads or ISA level must not change the tests after it."""
+    threads, level = _core.get_num_threads(), _core.get_isa()
+    yield
+    _core.set_num_threads(threads)
+    _core.set_isa(level)

@@ -1,0 +1,170 @@
+"""Plan.run: what it takes, what it refuses, what it returns."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyframe import _core
+from tests.engine.small_net import Array, make_data, make_net
+
+
+def identity(shape: tuple[int, ...], dtype: str) -> _core.Plan:
+    graph = _core.Graph()
+    x = graph.input("x", shape, dtype)
+    return graph.compile(graph.op("negative", [graph.op("negative", [x])[0]]), [shape])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("given", ["bool", "uint8", "int32", "int64", "float32", "float64"])
+def test_arrays_are_cast(given: str, dtype: str) -> None:
+    x = np.arange(35).reshape(5, 7).astype(given)
+    (y,) = identity((5, 7), dtype).run([x])
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, x.astype(dtype))
+
+
+@pytest.mark.parametrize("given", ["bool", "uint8", "int32", "int64", "float32", "float64"])
+def test_ids_are_cast(given: str) -> None:
+    net = make_net(train=False)
+    x, ids = make_data(6)
+    ids = (ids % 2).astype(np.int32)
+    plan = net.plan(6)
+    expected = plan.run([x, ids])
+    for a, b in zip(plan.run([x, ids.astype(given)]), expected, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
+def test_arrays_need_not_be_contiguous(dtype: str) -> None:
+    base = np.arange(4 * 6 * 10).reshape(4, 6, 10).astype(dtype)
+    views: list[Array] = [
+        base[:, ::2, 1:6], base[::-1, :3, ::-2], base.transpose(2, 0, 1)[:4, :3, :5],
+        np.asfortranarray(base[:, :3, :5]), np.broadcast_to(base[0, 0, :5], (4, 3, 5)),
+    ]  # fmt: skip
+    plan = identity((4, 3, 5), "float32")
+    for view in views:
+        view = view[:4, :3, :5]
+        fixed = np.ascontiguousarray(np.resize(view, (4, 3, 5)) if view.shape != (4, 3, 5) else view)
+        view = view if view.shape == (4, 3, 5) else fixed
+        np.testing.assert_array_equal(plan.run([view])[0], view.astype(np.float32))
+
+
+def test_unaligned_read_only_and_byte_swapped_arrays() -> None:
+    plan = identity((33,), "float32")
+    raw = np.zeros(33 * 4 + 1, np.uint8)
+    x = raw[1:].view(np.float32)
+    x[:] = np.arange(33)
+    np.testing.assert_array_equal(plan.run([x])[0], np.arange(33))
+    x.flags.writeable = False
+    np.testing.assert_array_equal(plan.run([x])[0], np.arange(33))
+    swapped = np.arange(33, dtype=np.float32).astype(">f4")
+    try:
+        (y,) = plan.run([swapped])
+    except (TypeError, ValueError):
+        return  # refused is fine, misread is not
+    np.testing.assert_array_equal(y, np.arange(33))
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((5, 7)), np.zeros((4, 8)), np.zeros(35), np.zeros((1, 5, 7)), np.zeros(())]
+)
+def test_wrong_shapes(bad: Array) -> None:
+    plan = identity((5, 8), "float32")
+    with pytest.raises(ValueError, match=r"\(5, 8\)"):
+        plan.run([bad])
+
+
+@pytest.mark.parametrize("inputs", [[], [np.zeros((5, 8))] * 2])
+def test_wrong_number_of_inputs(inputs: list[Array]) -> None:
+    with pytest.raises(ValueError):
+        identity((5, 8), "float32").run(inputs)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((5, 8), np.complex64), np.full((5, 8), "a"),
+                                 np.full((5, 8), None)])  # fmt: skip
+def test_wrong_types(bad: Array) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        identity((5, 8), "float32").run([bad])
+
+
+def test_class_ids_out_of_range_are_refused_or_harmless() -> None:
+    """The kernel's contract is ids within [0, classes): the engine checks before it is called."""
+    net = make_net(train=True)
+    x, ids = make_data(4)
+    before = [v.numpy() for v in net.variables]
+    for bad in (10, -1, 2**31 - 1):
+        wrong = ids.copy()
+        wrong[2] = bad
+        with pytest.raises(ValueError, match="sparse_softmax_crossentropy"):
+            net.plan(4).run([x, wrong])
+    for variable, value in zip(net.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_variables() -> None:
+    v = _core.Variable((2, 3), "float32", "kernel")
+    assert (v.shape, v.dtype, v.name) == ((2, 3), "float32", "kernel")
+    value = np.arange(6, dtype=np.float64).reshape(2, 3)
+    version = v.version
+    v.assign(value)
+    assert v.version != version
+    copy = v.numpy()
+    assert copy.dtype == np.float32
+    copy[:] = 0
+    np.testing.assert_array_equal(v.numpy(), value)
+    v.assign(np.asfortranarray(value * 2))
+    np.testing.assert_array_equal(v.numpy(), value * 2)
+    bad: list[Any] = [np.zeros((3, 2)), np.zeros(6), np.zeros((2, 3, 1)), np.zeros(())]
+    for wrong in bad:
+        with pytest.raises(ValueError, match="kernel"):
+            v.assign(wrong)
+    np.testing.assert_array_equal(v.numpy(), value * 2)
+
+
+def test_a_plan_sees_the_variables_as_they_are_now() -> None:
+    net = make_net(train=False)
+    x, ids = make_data(5)
+    plan = net.plan(5)
+    first = plan.run([x, ids])[1]
+    for v in net.variables:
+        v.assign(v.numpy() * 2)
+    second = plan.run([x, ids])[1]
+    assert (first != second).any()
+    for v in net.variables:
+        v.assign(v.numpy() / 2)
+    assert plan.run([x, ids])[1].tobytes() == first.tobytes()
+
+
+def test_two_plans_share_the_variables() -> None:
+    net = make_net(train=True)
+    plans = {n: net.plan(n) for n in (4, 3)}
+    losses = []
+    for _ in range(30):
+        for n, plan in plans.items():
+            x, ids = make_data(n)
+            losses.append(float(plan.run([x, ids])[0]))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constants(dtype: str) -> None:
+    graph = _core.Graph()
+    x = graph.input("x", (3,), dtype)
+    value = np.array([1, 2, 3], dtype)
+    constant = graph.constant(value)
+    plan = graph.compile(graph.op("add", [x, constant]), [(3,)])
+    value[:] = 0  # the graph has its own copy
+    np.testing.assert_array_equal(plan.run([np.zeros(3)])[0], [1, 2, 3])
+
+
+def test_threads_and_isa_are_checked() -> None:
+    with pytest.raises(ValueError):
+        _core.set_num_threads(0)
+    with pytest.raises(ValueError):
+        _core.set_num_threads(-3)
+    with pytest.raises(ValueError, match="no_such_isa"):
+        _core.set_isa("no_such_isa")
+    assert _core.get_isa() in _core.isa_levels()
+    assert _core.get_num_threads() >= 1
+    assert _core.measure_fma_peak(1) > 1e8

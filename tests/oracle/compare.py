@@ -1,0 +1,32 @@
+"""Compares what pyframe gives for a case with what Keras gave."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tests.oracle.runs import Array, Results
+
+# Inference: sums of at most some hundred float32 products of size 1, so about 1e-6 apart.
+INFERENCE = {"rtol": 1e-5, "atol": 2e-6}
+# After 20 steps the rounding differences of both sides have been fed back 20 times; Adam and
+# RMSprop divide by the root of small second moments, which magnifies them again. A wrong formula
+# (epsilon inside or outside the root, an unscaled regularizer) shows at 1e-3 and more.
+TRAINING = {"rtol": 1e-4, "atol": 1e-5}
+
+
+def expected_results(files: Mapping[str, Array], name: str) -> Results:
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: files[key] for key in files if key.startswith(prefix)}
+
+
+def compare(name: str, actual: Results, expected: Results) -> None:
+    assert expected, f"{name}: Keras gave nothing"
+    assert list(actual) == list(expected), name
+    tolerance = INFERENCE if name.startswith("layer/") else TRAINING
+    for key, wanted in expected.items():
+        label = f"{name}/{key}"
+        assert actual[key].shape == wanted.shape, f"{label}: {actual[key].shape} {wanted.shape}"
+        if wanted.dtype.kind == "U":
+            assert actual[key].tolist() == wanted.tolist(), label
+        else:
+            np.testing.assert_allclose(actual[key], wanted, **tolerance, err_msg=label)
