@@ -1,5 +1,6 @@
 """The workloads of the comparison: shapes, data and floating-point operations."""
 
+import itertools
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class Workload:
 
 
 def dense(*widths: int) -> tuple[Layer, ...]:
-    return tuple(Layer(1, k, n) for k, n in zip(widths, widths[1:], strict=False))
+    return tuple(Layer(1, k, n) for k, n in itertools.pairwise(widths))
 
 
 _SLIDE = dense(100, 64, 100, 101)

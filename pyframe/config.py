@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyframe.errors import ConfigurationError
 
 _FLOATS = ("float32", "float64")
-_settings = {"floatx": "float32", "epsilon": 1e-7}
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
 
 
 def floatx() -> str:

@@ -31,7 +31,8 @@ class Metric:
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         self.name = name or type(self).__name__
-        self.reset_state()
+        self._totals: list[float] = []
+        self._samples = 0.0
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns values (N, ...) whose mean is the metric. To be overridden."""
@@ -81,7 +82,7 @@ class Metric:
 
     def reset_state(self) -> None:
         """Forgets all batches."""
-        self._totals: list[float] = []
+        self._totals = []
         self._samples = 0.0
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:

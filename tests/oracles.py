@@ -18,7 +18,7 @@ SELU_SCALE = 1.0507009873554805
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-# -- elementwise -----------------------------------------------------------------------------
+# -- elementwise ----------------------------------------------------------------------------------
 
 
 def erf(x: Array) -> Array:
@@ -87,7 +87,7 @@ def greater(a: Array, b: Array, dtype: str) -> Array:
     return np.greater(a, b).astype(dtype)
 
 
-# -- matrix products and convolution -----------------------------------------------------------
+# -- matrix products and convolution --------------------------------------------------------------
 
 
 def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
@@ -101,7 +101,9 @@ def dense(x: Array, w: Array, bias: Array | None = None) -> Array:
     return y if bias is None else y + bias
 
 
-def window_geometry(n: int, k: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
+def window_geometry(
+    n: int, k: int, stride: int, padding: str, dilation: int = 1
+) -> tuple[int, int]:
     """(output length, padding before) along one axis; with 'same' the odd cell goes after."""
     span = (k - 1) * dilation + 1
     if padding == "valid":
@@ -157,9 +159,7 @@ def conv2d(
     return y if bias is None else y + bias
 
 
-def max_pool2d(
-    x: Array, pool_size: Sequence[int], strides: Sequence[int], padding: str
-) -> Array:
+def max_pool2d(x: Array, pool_size: Sequence[int], strides: Sequence[int], padding: str) -> Array:
     cells = windows(x, pool_size, strides, padding, outside=-np.inf)
     return np.asarray(cells.max(axis=(3, 4)))
 
@@ -172,7 +172,7 @@ def average_pool2d(
     return np.asarray(total / real)
 
 
-# -- shapes and reductions ---------------------------------------------------------------------
+# -- shapes and reductions ------------------------------------------------------------------------
 
 
 def reshape(x: Array, shape: Sequence[int]) -> Array:
@@ -222,7 +222,7 @@ def softmax(x: Array) -> Array:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-# -- losses and penalties ------------------------------------------------------------------------
+# -- losses and penalties -------------------------------------------------------------------------
 
 
 def softmax_crossentropy(logits: Array, target: Array) -> tuple[Array, Array]:
@@ -256,11 +256,15 @@ def l2_penalty(w: Array, factor: float) -> Array:
     return np.asarray(factor * np.square(w).sum())
 
 
-# -- optimizers: each returns the new parameter and its new slots ------------------------------------
+# -- optimizers: each returns the new parameter and its new slots ---------------------------------
 
 
 def sgd(
-    w: Array, g: Array, lr: float, momentum: float = 0.0, nesterov: bool = False,
+    w: Array,
+    g: Array,
+    lr: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
     velocity: Array | None = None,
 ) -> tuple[Array, ...]:
     if velocity is None:
@@ -270,8 +274,15 @@ def sgd(
 
 
 def rmsprop(
-    w: Array, g: Array, lr: float, rho: float, epsilon: float, v: Array,
-    momentum: float = 0.0, mean: Array | None = None, moment: Array | None = None,
+    w: Array,
+    g: Array,
+    lr: float,
+    rho: float,
+    epsilon: float,
+    v: Array,
+    momentum: float = 0.0,
+    mean: Array | None = None,
+    moment: Array | None = None,
 ) -> tuple[Array, ...]:
     v = rho * v + (1 - rho) * g**2
     denominator = v
@@ -288,8 +299,15 @@ def rmsprop(
 
 
 def adam(
-    w: Array, g: Array, lr: float, beta_1: float, beta_2: float, epsilon: float,
-    steps_before: int, m: Array, v: Array,
+    w: Array,
+    g: Array,
+    lr: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    steps_before: int,
+    m: Array,
+    v: Array,
 ) -> tuple[Array, Array, Array]:
     t = steps_before + 1
     m = m + (g - m) * (1 - beta_1)

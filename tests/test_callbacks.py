@@ -243,9 +243,7 @@ def test_fit_evaluate_and_predict_call_the_hooks_in_keras_order() -> None:
         callbacks=[recorder],
         validation_data=(x[:5], y[:5]),
     )
-    batches = [
-        (f"on_train_batch_{edge}", batch) for batch in range(2) for edge in ("begin", "end")
-    ]
+    batches = [(f"on_train_batch_{edge}", batch) for batch in range(2) for edge in ("begin", "end")]
     test = [
         ("on_test_begin",),
         ("on_test_batch_begin", 0),

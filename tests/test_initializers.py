@@ -96,7 +96,13 @@ def test_custom_class_is_found_by_deserialize() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "fans"),
-    [((), (1, 1)), ((5,), (5, 5)), ((3, 4), (3, 4)), ((3, 2, 8), (6, 24)), ((3, 3, 2, 8), (18, 72))],
+    [
+        ((), (1, 1)),
+        ((5,), (5, 5)),
+        ((3, 4), (3, 4)),
+        ((3, 2, 8), (6, 24)),
+        ((3, 3, 2, 8), (18, 72)),
+    ],
 )
 def test_fans(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
     assert initializers.compute_fans(shape) == fans

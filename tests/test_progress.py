@@ -1,6 +1,6 @@
 import io
 import re
-import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
@@ -30,24 +30,27 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    stream = Screen()
-    monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setenv("TERM", "xterm")
     for name in ("NO_COLOR", "PYCHARM_HOSTED"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
-    return stream
+    return Screen()
 
 
 @pytest.fixture
 def plain_file(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.delenv("PYCHARM_HOSTED", raising=False)
-    return stream
+    return io.StringIO()
 
 
-def run_epochs(epochs: int, steps: int | None, verbose: int | str, seen: int = 12) -> CallbackList:
+def run_epochs(
+    stream: Any, epochs: int, steps: int | None, verbose: int | str, seen: int = 12
+) -> CallbackList:
+    with redirect_stdout(stream):
+        return _run_epochs(epochs, steps, verbose, seen)
+
+
+def _run_epochs(epochs: int, steps: int | None, verbose: int | str, seen: int) -> CallbackList:
     callbacks = CallbackList(
         params={"epochs": epochs, "steps": steps}, add_progbar=True, verbose=verbose
     )
@@ -69,7 +72,7 @@ METRICS = r" - accuracy: 0\.7500 - loss: 0\.2500 - val_loss: 5\.0000e-04"
 
 @pytest.mark.parametrize("verbose", [1, "auto"])
 def test_bar_on_a_terminal(screen: Screen, verbose: int | str) -> None:
-    run_epochs(2, 12, verbose)
+    run_epochs(screen, 2, 12, verbose)
     lines = screen.shown
     assert lines[0] == "Epoch 1/2"
     assert re.fullmatch(rf"12/12 ━{{20}} 0s \d+(us|ms|s)/step{METRICS}", lines[1])
@@ -80,26 +83,26 @@ def test_bar_on_a_terminal(screen: Screen, verbose: int | str) -> None:
 
 
 def test_no_title_for_one_epoch(screen: Screen) -> None:
-    run_epochs(1, 12, 1)
+    run_epochs(screen, 1, 12, 1)
     assert screen.shown[0].startswith("12/12 ━")
 
 
 def test_no_color_is_respected(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    run_epochs(1, 12, 1)
+    run_epochs(screen, 1, 12, 1)
     assert not COLOUR.search(screen.getvalue())
     assert "━" in screen.getvalue()
 
 
 def test_a_stream_without_unicode_gets_ascii(screen: Screen) -> None:
     screen.encoding = "latin-1"  # type: ignore[assignment]
-    run_epochs(1, 12, 1)
+    run_epochs(screen, 1, 12, 1)
     assert screen.getvalue().isascii()
     assert "12/12 ====================" in screen.shown[0]
 
 
 def test_unknown_number_of_steps(screen: Screen) -> None:
-    run_epochs(2, None, 1)
+    run_epochs(screen, 2, None, 1)
     first, second = screen.shown[1], screen.shown[3]
     assert "     3/Unknown " in screen.getvalue()
     assert first.startswith("12/12 ━")
@@ -107,68 +110,75 @@ def test_unknown_number_of_steps(screen: Screen) -> None:
 
 
 def test_evaluate_and_predict(screen: Screen) -> None:
-    callbacks = CallbackList(params={"epochs": 1, "steps": 2}, add_progbar=True)
-    callbacks.on_test_begin()
-    callbacks.on_test_batch_end(0, {"loss": 1.0})
-    callbacks.on_test_batch_end(1, {"loss": 1.0})
-    callbacks.on_test_end({"loss": 1.0})
-    callbacks.on_predict_begin()
-    callbacks.on_predict_batch_end(1, {"outputs": [1, 2]})
-    callbacks.on_predict_end()
+    with redirect_stdout(screen):
+        callbacks = CallbackList(params={"epochs": 1, "steps": 2}, add_progbar=True)
+        callbacks.on_test_begin()
+        callbacks.on_test_batch_end(0, {"loss": 1.0})
+        callbacks.on_test_batch_end(1, {"loss": 1.0})
+        callbacks.on_test_end({"loss": 1.0})
+        callbacks.on_predict_begin()
+        callbacks.on_predict_batch_end(1, {"outputs": [1, 2]})
+        callbacks.on_predict_end()
     assert re.fullmatch(r"2/2 ━{20} 0s \d+(us|ms)/step - loss: 1\.0000", screen.shown[0])
     assert re.fullmatch(r"2/2 ━{20} 0s \d+(us|ms)/step", screen.shown[1])
 
 
 def test_a_bar_left_by_an_error_is_closed(screen: Screen) -> None:
-    callbacks = CallbackList(params={"epochs": 1, "steps": 9}, add_progbar=True)
-    callbacks.on_epoch_begin(0)
-    callbacks.progress(3, {"loss": 1.0})
-    callbacks.close()
+    with redirect_stdout(screen):
+        callbacks = CallbackList(params={"epochs": 1, "steps": 9}, add_progbar=True)
+        callbacks.on_epoch_begin(0)
+        callbacks.progress(3, {"loss": 1.0})
+        callbacks.close()
     assert screen.getvalue().endswith("\n")
     callbacks.close()
 
 
 @pytest.mark.parametrize("verbose", [1, 2, "auto"])
 def test_one_line_an_epoch_elsewhere(plain_file: io.StringIO, verbose: int | str) -> None:
-    callbacks = run_epochs(3, 12, verbose)
+    callbacks = run_epochs(plain_file, 3, 12, verbose)
     text = plain_file.getvalue()
     assert not CONTROL.search(text)
     lines = text.splitlines()
     assert len(lines) == 3
     for i, line in enumerate(lines):
         assert re.fullmatch(rf"Epoch {i + 1}/3 - 12/12 - 0s - \d+(us|ms|s)/step{METRICS}", line)
-    assert not callbacks.wants_progress
+    with redirect_stdout(plain_file):
+        assert not callbacks.wants_progress
 
 
 def test_verbose_2_writes_lines_on_a_terminal_too(screen: Screen) -> None:
-    callbacks = run_epochs(2, 12, 2)
+    callbacks = run_epochs(screen, 2, 12, 2)
     assert not CONTROL.search(screen.getvalue())
     assert len(screen.getvalue().splitlines()) == 2
-    assert not callbacks.wants_progress
+    with redirect_stdout(screen):
+        assert not callbacks.wants_progress
 
 
 def test_verbose_0_writes_nothing(screen: Screen) -> None:
-    callbacks = run_epochs(2, 12, 0)
+    callbacks = run_epochs(screen, 2, 12, 0)
     assert screen.getvalue() == ""
-    assert not callbacks.wants_progress
+    with redirect_stdout(screen):
+        assert not callbacks.wants_progress
+        assert CallbackList(add_progbar=True, verbose=1).wants_progress
+        assert not CallbackList(verbose=1).wants_progress
 
 
 def test_a_dumb_terminal_gets_lines(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    run_epochs(1, 12, 1)
+    run_epochs(screen, 1, 12, 1)
     assert not CONTROL.search(screen.getvalue())
 
 
-def test_no_output_stream_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", None)
-    run_epochs(1, 12, 1)
+def test_no_output_stream_at_all() -> None:
+    run_epochs(None, 1, 12, 1)
     assert not is_interactive(None)
-    assert not shows_unicode()
+    with redirect_stdout(None):
+        assert not shows_unicode()
 
 
 def test_refresh_is_limited(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 3600.0)
-    run_epochs(1, 500, 1, seen=500)
+    run_epochs(screen, 1, 500, 1, seen=500)
     assert screen.getvalue().count("\r") < 10
 
 
@@ -183,7 +193,13 @@ def test_terminal_questions(screen: Screen, plain_file: io.StringIO, monkeypatch
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.25, "0.2500"), (-2, "-2.0000"), (0.0005, "5.0000e-04"), (0, "0.0000e+00"), ([1, 2], "1.5000")],
+    [
+        (0.25, "0.2500"),
+        (-2, "-2.0000"),
+        (0.0005, "5.0000e-04"),
+        (0, "0.0000e+00"),
+        ([1, 2], "1.5000"),
+    ],
 )
 def test_format_value(value: Any, text: str) -> None:
     assert progress.format_value(value) == text

@@ -6,6 +6,8 @@ from typing import Any
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +20,7 @@ from bench.workloads import Workload
 def dense_parameters(rng: np.random.RandomState, *widths: int) -> list[Any]:
     return [
         (rng.uniform(-1, 1, (k, n)).astype(np.float32) / np.sqrt(k), np.zeros(n, np.float32))
-        for k, n in zip(widths, widths[1:], strict=False)
+        for k, n in itertools.pairwise(widths)
     ]
 
 

@@ -1,5 +1,6 @@
 """ONNX Runtime: session.run of a model made with onnx.helper; prediction only."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Builder:
 
     def dense(self, *widths: int) -> None:
         self.output_shape = (self.shape[0], widths[-1])
-        for i, (k, n) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (k, n) in enumerate(itertools.pairwise(widths)):
             self.node("Gemm", self.weight(k, n), self.weight(n))
             self.node("Relu" if i < len(widths) - 2 else "Softmax")
 

@@ -1,5 +1,6 @@
 """PyTorch: channels_last, fused optimizers, inference_mode; `--compile` adds torch.compile."""
 
+import itertools
 import sys
 from typing import Any
 
@@ -13,7 +14,7 @@ from bench.workloads import Workload
 
 def flatten_dense(*widths: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for k, n in zip(widths, widths[1:], strict=False):
+    for k, n in itertools.pairwise(widths):
         layers += [nn.Linear(k, n), nn.ReLU()]
     return layers[:-1]
 

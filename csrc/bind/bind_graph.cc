@@ -17,7 +17,9 @@ py::array value_of(const Variable& v) {
   return result;
 }
 
-void assign(Variable& v, const py::array& value) {
+void assign(Variable& v, const py::object& like) {
+  const py::array value = py::array::ensure(like);
+  if (!value) throw py::error_already_set();
   const Shape shape(value.shape(), value.shape() + value.ndim());
   check(shape == v.spec().shape, "variable '", v.name(), "' has the shape ",
         to_string(v.spec().shape), ". Received: ", to_string(shape));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -136,22 +137,12 @@ void parallel_run(int threads, ParallelBody body, void* context) {
   run_guarded(body, context, 0, 1);
 }
 
-void Barrier::wait() {
-  const int threads = threads_.load(std::memory_order_relaxed);
-  if (threads == 1) return;
-  const uint32_t generation = generation_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads - 1) {
-    arrived_.store(0, std::memory_order_relaxed);
-    generation_.store(generation + 1, std::memory_order_release);
-    return;
-  }
+void wait_pause(int spins) {
   constexpr int kSpins = 4000;  // about 50 us, longer than any balanced wait
-  for (int spin = 0; generation_.load(std::memory_order_acquire) == generation; ++spin) {
-    if (spin < kSpins)
-      spin_pause();
-    else
-      sched_yield();
-  }
+  if (spins < kSpins)
+    spin_pause();
+  else
+    sched_yield();
 }
 
 }  // namespace pyframe

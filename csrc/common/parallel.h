@@ -1,9 +1,6 @@
 // Threads. Nothing else in the engine knows OpenMP.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 namespace pyframe {
 
 // Threads that the next plan may use. The default is the smallest of the affinity mask, the
@@ -20,19 +17,13 @@ bool openmp_available();
 using ParallelBody = void (*)(void* context, int thread, int threads);
 void parallel_run(int threads, ParallelBody body, void* context);
 
-// Sense-reversing barrier for the threads of one region: spins briefly, then yields, so that
-// a core taken by another program costs its time slice and no more.
-class Barrier {
- public:
-  explicit Barrier(int threads) : threads_(threads) {}
-  // Every thread calls this before its first wait, with the size of the team as it came to be.
-  void fit(int threads) { threads_.store(threads, std::memory_order_relaxed); }
-  void wait();
+// Waits for what another thread is doing: spins briefly, then yields, so that a core taken by
+// another program costs its time slice and no more.
+void wait_pause(int spins);
 
- private:
-  std::atomic<int> threads_;
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<uint32_t> generation_{0};
-};
+template <typename Condition>
+void wait_until(Condition condition) {
+  for (int spins = 0; !condition(); ++spins) wait_pause(spins);
+}
 
 }  // namespace pyframe

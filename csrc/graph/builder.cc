@@ -1,10 +1,12 @@
 #include "graph/builder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "common/dispatch_dtype.h"
 #include "ir/op.h"
+#include "ops/unary.h"
 
 namespace pyframe {
 
@@ -85,9 +87,7 @@ void PlanBuilder::fuse() {
     if (before < 0 || plan_.tensors_[static_cast<size_t>(x)].readers != 1) continue;
     const auto p = static_cast<size_t>(before);
     if (!nodes_[p].def->takes_epilogue || epilogue_of_[p] >= 0) continue;
-    const Attrs& a = node.attrs;
-    const double low = a.has("low") ? a.number("low", 0) : a.number("alpha", 1.0);
-    epilogues_.push_back({static_cast<Unary>(node.def->id), {low, a.number("high", 0)}});
+    epilogues_.push_back(make_epilogue(*node.def, node.attrs));
     epilogue_of_[p] = static_cast<int>(epilogues_.size()) - 1;
     nodes_[p].outputs[0] = node.outputs[0];
     producer[static_cast<size_t>(node.outputs[0])] = before;

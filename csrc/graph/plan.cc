@@ -9,19 +9,21 @@
 namespace pyframe {
 namespace {
 
-// Segments with less work than this (multiply-adds or elements) run on one thread: a barrier
-// and a cold second core cost as much.
-constexpr int64_t kParallelWork = 100000;
+// Plans with less work than this (multiply-adds or elements a step) run on the calling thread: some
+// 20 us, in which a second core is hardly awake.
+constexpr int64_t kParallelWork = 2500000;
 
-// Tasks of one segment that one thread has yet to start. Others steal from it when they are done
-// with theirs, so that a thread whose core was taken away holds up one task and not its share.
+// Tasks of one segment that belong to one thread, counted over all steps of the run: those of step
+// s are the tickets [s * size, (s + 1) * size). Others help themselves when they are done with
+// their own, and nobody waits for a thread as such, only for tasks: a thread whose core was taken
+// away holds up the one task it is in.
 struct alignas(64) Cursor {
   std::atomic<int64_t> next{0};
 };
 
-bool is_parallel(const Segment& segment) {
-  return segment.tasks > 1 && segment.work >= kParallelWork;
-}
+struct alignas(64) Progress {
+  std::atomic<int64_t> done{0};  // tasks of one segment, over all steps
+};
 
 }  // namespace
 
@@ -32,21 +34,20 @@ struct Plan::Frame {
   std::vector<char*> base;
   std::vector<Buffer> scratch;  // by thread: chunk memory, then workspace
   std::vector<double> scalars;
-  std::vector<Cursor> cursors;  // [segment][thread]
+  std::vector<Cursor> cursors;     // [segment][thread]
+  std::vector<Progress> progress;  // by segment; the last one counts finished steps
   int threads = 0;
 };
 
 struct Plan::Running {
-  Running(Plan* p, Frame* f, const Binding* b, RunResult* r, int threads)
-      : plan(p), frame(f), binding(b), result(r), barrier(threads) {}
   Plan* plan;
   Frame* frame;
   const Binding* binding;
   RunResult* result;
-  Barrier barrier;
-  int64_t start = 0, steps = 0, batch = 0;
-  bool stop_if_not_finite = false;
-  std::atomic<bool> stop{false};
+  int64_t start, batch;
+  bool stop_if_not_finite;
+  std::atomic<int64_t> last_step;       // steps to run; lowered to stop early
+  std::atomic<bool> not_finite{false};  // output 0 of the last step, if anyone wants to know
 };
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
@@ -85,6 +86,7 @@ std::unique_ptr<Plan::Frame> Plan::acquire_frame(int threads) {
           static_cast<size_t>(round_up(static_cast<int64_t>(local_bytes_), 64)) + Buffer::kSlack +
           workspace_bytes_);
     frame->cursors = std::vector<Cursor>(segments_.size() * static_cast<size_t>(threads));
+    frame->progress = std::vector<Progress>(segments_.size() + 1);
     frame->threads = threads;
   }
   return frame;
@@ -123,25 +125,40 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call) const {
   step.kernel->run(call);
 }
 
-void Plan::run_segment(const Segment& segment, size_t index, Running& run, Call& call, int thread,
+void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
                        int threads) const {
-  if (threads == 1 || !is_parallel(segment)) {
-    if (thread == 0)
-      for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call);
+  const Segment& segment = segments_[index];
+  if (threads == 1) {
+    for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call);
     return;
   }
   Cursor* cursors = &run.frame->cursors[index * static_cast<size_t>(threads)];
+  std::atomic<int64_t>& done = run.frame->progress[index].done;
   for (int i = 0; i < threads; ++i) {
     const int owner = (thread + i) % threads;
     const int64_t begin = segment.tasks * owner / threads;
     const int64_t size = segment.tasks * (owner + 1) / threads - begin;
-    for (;;) {
-      if (cursors[owner].next.load(std::memory_order_relaxed) >= size) break;
-      const int64_t t = cursors[owner].next.fetch_add(1, std::memory_order_relaxed);
-      if (t >= size) break;
-      run_task(segment, begin + t, call);
+    const int64_t limit = (step + 1) * size;
+    int64_t ticket = cursors[owner].next.load(std::memory_order_relaxed);
+    while (ticket < limit) {
+      if (!cursors[owner].next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed))
+        continue;
+      run_task(segment, begin + ticket - step * size, call);
+      done.fetch_add(1, std::memory_order_release);
+      ticket = cursors[owner].next.load(std::memory_order_relaxed);
     }
   }
+  wait_until([&] { return done.load(std::memory_order_acquire) >= (step + 1) * segment.tasks; });
+}
+
+void Plan::finish_step(Running& run, int64_t step, bool last) const {
+  RunResult& result = *run.result;
+  ++result.steps;
+  for (size_t i = 0; i < run.frame->scalars.size(); ++i) {
+    result.sums[i] += run.frame->scalars[i];
+    result.last[i] = run.frame->scalars[i];
+  }
+  if (last) run.last_step.store(step + 1, std::memory_order_relaxed);
 }
 
 void Plan::run_thread(Running& run, int thread, int threads) {
@@ -152,34 +169,21 @@ void Plan::run_thread(Running& run, int thread, int threads) {
   call.workspace = call.local + round_up(static_cast<int64_t>(local_bytes_), 64) + Buffer::kSlack;
   call.binding = run.binding;
   call.scalars = frame.scalars.data();
-  for (int64_t s = 0; s < run.steps; ++s) {
-    call.first_row = run.start + s * run.batch;
+  call.not_finite = run.stop_if_not_finite ? &run.not_finite : nullptr;
+  std::atomic<int64_t>& finished = frame.progress.back().done;
+  for (int64_t step = 0; step < run.last_step.load(std::memory_order_relaxed); ++step) {
+    call.first_row = run.start + step * run.batch;
     for (size_t g = 0; g < segments_.size(); ++g) {
-      const bool first_effects = segments_[g].effects && (g == 0 || !segments_[g - 1].effects);
-      if (first_effects && run.stop_if_not_finite) {
-        if (threads > 1) run.barrier.wait();
-        if (!frame.scalars.empty() && !std::isfinite(frame.scalars[0])) break;
-      }
-      run_segment(segments_[g], g, run, call, thread, threads);
-      const bool last = g + 1 == segments_.size();
-      if (threads > 1 && (last || is_parallel(segments_[g]) || is_parallel(segments_[g + 1])))
-        run.barrier.wait();
+      if (segments_[g].effects && run.not_finite.load(std::memory_order_relaxed)) break;
+      run_segment(g, step, run, call, thread, threads);
     }
-    for (size_t g = 0; threads > 1 && g < segments_.size(); ++g)
-      frame.cursors[g * static_cast<size_t>(threads) + static_cast<size_t>(thread)].next.store(
-          0, std::memory_order_relaxed);
+    // Thread 0 closes the step: it alone reads the scalars, and only then may the next begin.
     if (thread == 0) {
-      RunResult& result = *run.result;
-      ++result.steps;
-      for (size_t i = 0; i < frame.scalars.size(); ++i) {
-        result.sums[i] += frame.scalars[i];
-        result.last[i] = frame.scalars[i];
-      }
-      if (run.stop_if_not_finite && !frame.scalars.empty() && !std::isfinite(frame.scalars[0]))
-        run.stop.store(true, std::memory_order_relaxed);
+      finish_step(run, step, run.not_finite.load(std::memory_order_relaxed));
+      finished.store(step + 1, std::memory_order_release);
+    } else {
+      wait_until([&] { return finished.load(std::memory_order_acquire) > step; });
     }
-    if (threads > 1) run.barrier.wait();
-    if (run.stop.load(std::memory_order_relaxed)) break;
   }
 }
 
@@ -231,22 +235,25 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
   }
 
   int threads = num_threads();
-  if (std::none_of(segments_.begin(), segments_.end(), is_parallel)) threads = 1;
+  if (work_ < kParallelWork) threads = 1;
   RunResult result;
   result.sums.assign(outputs.size(), 0.0);
   result.last.assign(outputs.size(), 0.0);
   std::unique_ptr<Frame> frame = acquire_frame(threads);
-  Running running(this, frame.get(), &binding, &result, threads);
-  running.start = start;
-  running.steps = steps;
-  running.batch = batch;
-  running.stop_if_not_finite = stop_if_not_finite;
+  Running running{this,
+                  frame.get(),
+                  &binding,
+                  &result,
+                  start,
+                  batch,
+                  stop_if_not_finite && !outputs.empty() && output_specs_[0].shape.empty(),
+                  {steps}};
+  for (Cursor& cursor : frame->cursors) cursor.next.store(0, std::memory_order_relaxed);
+  for (Progress& progress : frame->progress) progress.done.store(0, std::memory_order_relaxed);
   parallel_run(
       threads,
       [](void* context, int thread, int team) {
         auto* run = static_cast<Running*>(context);
-        // The team may be smaller than asked for; the first to arrive makes the barrier fit.
-        if (team > 1) run->barrier.fit(team);
         run->plan->run_thread(*run, thread, team);
       },
       &running);
@@ -263,7 +270,7 @@ std::string Plan::describe() const {
       text += cat("rows ", segment.rows, " in ", segment.tasks, " lanes of ", segment.lane_rows,
                   ", chunks of ", segment.chunk_rows, ", ", segment.local_bytes, " local bytes\n");
     else
-      text += cat("tasks ", segment.tasks, is_parallel(segment) ? "" : " (one thread)", "\n");
+      text += cat(segment.effects ? "effects, tasks " : "tasks ", segment.tasks, "\n");
     for (int s : segment.steps) {
       const Step& step = steps_[static_cast<size_t>(s)];
       text += cat("  ", step.name, " work ", step.work);

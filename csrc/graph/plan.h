@@ -67,8 +67,9 @@ class Plan {
   std::unique_ptr<Frame> acquire_frame(int threads);
   void release_frame(std::unique_ptr<Frame> frame);
   void run_thread(Running& run, int thread, int threads);
-  void run_segment(const Segment& segment, size_t index, Running& run, Call& call, int thread,
+  void run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
                    int threads) const;
+  void finish_step(Running& run, int64_t step, bool last) const;
   void run_task(const Segment& segment, int64_t task, Call& call) const;
 
   std::vector<PlanTensor> tensors_;

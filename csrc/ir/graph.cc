@@ -88,6 +88,10 @@ std::vector<TensorId> Graph::op(const std::string& name, const std::vector<Tenso
   std::vector<TensorSpec> specs;
   for (TensorId id : inputs) specs.push_back(tensor(id).spec);
   const std::vector<TensorSpec> results = infer_specs(def, attrs, specs);
+  for (size_t i = 0; def.effect && i < inputs.size(); ++i)
+    check(
+        !def.updates(attrs, static_cast<int>(i)) || tensor(inputs[i]).kind == TensorKind::kVariable,
+        "[", name, "] changes its input ", i, ", which is not a variable");
   const int index = static_cast<int>(nodes_.size());
   Node node{&def, attrs, inputs, {}};
   for (const TensorSpec& spec : results)

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kMaxLanes = 16;
 // Below this much work a second lane does not pay for its barrier and its partial sums.
-constexpr int64_t kTwoLanes = 1000000;
+constexpr int64_t kTwoLanes = 2500000;
 constexpr int64_t kWorkPerLane = 2000000;
 
 }  // namespace

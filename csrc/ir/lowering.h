@@ -1,6 +1,7 @@
 // How operators become kernel calls: the steps of a plan, and what a lowering rule may ask for.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -60,8 +61,9 @@ struct Call {
   char* local;        // this thread's chunk memory
   char* workspace;    // Step::workspace bytes of this thread
   const Binding* binding;
-  int64_t first_row;  // dataset row of the batch's row 0
-  double* scalars;    // values of scalar outputs
+  int64_t first_row;              // dataset row of the batch's row 0
+  double* scalars;                // values of scalar outputs
+  std::atomic<bool>* not_finite;  // set when scalar output 0 is not; may be null
   int64_t begin, end;
   int64_t lane;
   bool first_in_lane;  // lane operands hold nothing yet

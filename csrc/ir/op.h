@@ -78,6 +78,8 @@ struct OpDef {
   int64_t (*work)(const OpContext&) = nullptr;
   // An effect updates variables, has no outputs and runs after their other readers.
   bool effect = false;
+  // Of an effect: whether it changes input i, which must then be a variable.
+  bool (*updates)(const Attrs& attrs, int i) = nullptr;
   // The inputs with these bits set are read for their shape alone.
   unsigned shape_only = 0;
   // May run as the epilogue of the operator that computes its input (see Lowering::epilogue).

@@ -17,28 +17,28 @@ namespace pyframe {
 // Elementwise functions y = f(x). The second column says which operand the
 // derivative is computed from: the input x or the output y (an operator whose
 // derivative needs only y may be fused into its producer and run in place).
-#define PF_UNARY_LIST(X)                                                      \
-  X(relu, y)                                                                  \
-  X(leaky_relu, y) /* attrs[0] = negative slope >= 0 */                       \
-  X(elu, y)        /* attrs[0] = alpha > 0 */                                 \
-  X(selu, y)                                                                  \
-  X(sigmoid, y)                                                               \
-  X(tanh, y)                                                                  \
-  X(softplus, x)                                                              \
-  X(softsign, y)                                                              \
-  X(gelu, x)      /* exact: x/2 (1 + erf(x / sqrt 2)) */                      \
-  X(gelu_tanh, x) /* the tanh approximation */                                \
-  X(silu, x)                                                                  \
-  X(hard_sigmoid, y) /* clip(x/6 + 1/2, 0, 1) */                              \
-  X(exp, y)                                                                   \
-  X(log, x)                                                                   \
-  X(sqrt, y)                                                                  \
-  X(rsqrt, y)                                                                 \
-  X(erf, x)                                                                   \
-  X(negative, x)                                                              \
-  X(absolute, x)                                                              \
-  X(square, x)                                                                \
-  X(sign, x) /* derivative 0 */                                               \
+#define PF_UNARY_LIST(X)                                 \
+  X(relu, y)                                             \
+  X(leaky_relu, y) /* attrs[0] = negative slope >= 0 */  \
+  X(elu, y)        /* attrs[0] = alpha > 0 */            \
+  X(selu, y)                                             \
+  X(sigmoid, y)                                          \
+  X(tanh, y)                                             \
+  X(softplus, x)                                         \
+  X(softsign, y)                                         \
+  X(gelu, x)      /* exact: x/2 (1 + erf(x / sqrt 2)) */ \
+  X(gelu_tanh, x) /* the tanh approximation */           \
+  X(silu, x)                                             \
+  X(hard_sigmoid, y) /* clip(x/6 + 1/2, 0, 1) */         \
+  X(exp, y)                                              \
+  X(log, x)                                              \
+  X(sqrt, y)                                             \
+  X(rsqrt, y)                                            \
+  X(erf, x)                                              \
+  X(negative, x)                                         \
+  X(absolute, x)                                         \
+  X(square, x)                                           \
+  X(sign, x) /* derivative 0 */                          \
   X(clip, x) /* attrs[0] = low, attrs[1] = high; derivative 1 inside */
 
 #define PF_BINARY_LIST(X) \
@@ -134,7 +134,7 @@ struct KernelTable {
   // dx[i,j] = (probs[i,j] * sum_j t[i,j] - t[i,j]) * dloss[i]
   void (*softmax_xent_grad)(const T* probs, const T* t, const T* dloss, T* dx, int64_t rows,
                             int64_t cols);
-  // The same with one class id a row; ids are within [0, cols).
+  // The same with one class id a row; an id outside [0, cols) gives a NaN loss and no gradient.
   void (*sparse_softmax_xent)(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
                               int64_t cols);
   void (*sparse_softmax_xent_grad)(const T* probs, const int32_t* ids, const T* dloss, T* dx,
@@ -166,15 +166,16 @@ struct KernelTable {
   void (*dropout)(const T* x, T* y, int64_t n, uint32_t threshold, T scale, uint64_t key,
                   uint64_t offset);
 
-  // -- optimizers (Keras's formulas), in place over n parameters w with gradients g
+  // -- optimizers (Keras's formulas), in place over n parameters w with gradients g. Decay rates
+  // are double, because 1 - rate must not carry the rounding error of a float rate.
   void (*sgd)(T* w, const T* g, int64_t n, T lr);
   // m = mu m - lr g; w += nesterov ? mu m - lr g : m
   void (*sgd_momentum)(T* w, const T* g, T* m, int64_t n, T lr, T mu, bool nesterov);
   // v = rho v + (1 - rho) g^2; d = v - mg^2 if mg (then mg = rho mg + (1 - rho) g first) else v;
   // step = lr g / sqrt(d + eps); if mom: mom = mu mom + step, w -= mom; else w -= step
-  void (*rmsprop)(T* w, const T* g, T* v, T* mg, T* mom, int64_t n, T lr, T rho, T mu, T eps);
+  void (*rmsprop)(T* w, const T* g, T* v, T* mg, T* mom, int64_t n, T lr, double rho, T mu, T eps);
   // m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= alpha m / (sqrt(v) + eps)
-  void (*adam)(T* w, const T* g, T* m, T* v, int64_t n, T alpha, T b1, T b2, T eps);
+  void (*adam)(T* w, const T* g, T* m, T* v, int64_t n, T alpha, double b1, double b2, T eps);
 };
 
 struct IsaLevel {
@@ -193,8 +194,12 @@ bool set_active_isa(const char* name);
 template <typename T>
 const KernelTable<T>& kernels();
 template <>
-inline const KernelTable<float>& kernels<float>() { return *active_isa().f32; }
+inline const KernelTable<float>& kernels<float>() {
+  return *active_isa().f32;
+}
 template <>
-inline const KernelTable<double>& kernels<double>() { return *active_isa().f64; }
+inline const KernelTable<double>& kernels<double>() {
+  return *active_isa().f64;
+}
 
 }  // namespace pyframe

@@ -3,10 +3,10 @@
 
 namespace unary {
 
-#define PF_UNARY(name)                      \
-  template <typename T>                     \
-  struct name {                             \
-    using V = Vec<T>;                       \
+#define PF_UNARY(name)  \
+  template <typename T> \
+  struct name {         \
+    using V = Vec<T>;   \
     PF_INLINE explicit name(const T*) {}
 #define PF_END \
   }            \
@@ -203,9 +203,9 @@ struct clip {
 
 namespace binary {
 
-#define PF_BINARY_STRUCT(name, expression)                          \
-  template <typename T>                                             \
-  struct name {                                                     \
+#define PF_BINARY_STRUCT(name, expression)                                   \
+  template <typename T>                                                      \
+  struct name {                                                              \
     static PF_INLINE Vec<T> value(Vec<T> a, Vec<T> b) { return expression; } \
   };
 PF_BINARY_STRUCT(add, a + b)

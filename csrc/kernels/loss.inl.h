@@ -4,7 +4,7 @@
 template <typename T>
 struct SigmoidXent {
   static PF_INLINE Vec<T> value(Vec<T> x, Vec<T> t) {
-    const Vec<T> log_part = log1p_unit<T>(vexp<T>(-vabs<T>(x)));
+    const Vec<T> log_part = log1p_unit<T>(exp_negative<T>(-vabs<T>(x)));
     return (at_least<T>(x, Vec<T>{}) - x * t) + log_part;
   }
   static PF_INLINE Vec<T> gradient(Vec<T> x, Vec<T> t) { return vsigmoid<T>(x) - t; }
@@ -77,14 +77,14 @@ PF_INLINE void loss_rows_grad(const T* x, const T* t, const T* dloss, T* dx, int
   }
 }
 
-#define PF_LOSS(name, F)                                                                       \
-  template <typename T>                                                                        \
-  void name(const T* x, const T* t, T* loss, int64_t rows, int64_t cols) {                     \
-    loss_rows<T, F<T>>(x, t, loss, rows, cols);                                                \
-  }                                                                                            \
-  template <typename T>                                                                        \
+#define PF_LOSS(name, F)                                                                        \
+  template <typename T>                                                                         \
+  void name(const T* x, const T* t, T* loss, int64_t rows, int64_t cols) {                      \
+    loss_rows<T, F<T>>(x, t, loss, rows, cols);                                                 \
+  }                                                                                             \
+  template <typename T>                                                                         \
   void name##_grad(const T* x, const T* t, const T* dloss, T* dx, int64_t rows, int64_t cols) { \
-    loss_rows_grad<T, F<T>>(x, t, dloss, dx, rows, cols);                                      \
+    loss_rows_grad<T, F<T>>(x, t, dloss, dx, rows, cols);                                       \
   }
 PF_LOSS(sigmoid_xent, SigmoidXent)
 PF_LOSS(squared_error, SquaredError)

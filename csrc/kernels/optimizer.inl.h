@@ -76,8 +76,9 @@ struct RmsProp {
 };
 
 template <typename T>
-void rmsprop(T* w, const T* g, T* v, T* mg, T* mom, int64_t n, T lr, T rho, T mu, T eps) {
-  const Vec<T> vlr = splat<T>(lr), vrho = splat<T>(rho), rest = splat<T>(T(1) - rho);
+void rmsprop(T* w, const T* g, T* v, T* mg, T* mom, int64_t n, T lr, double rho, T mu, T eps) {
+  const Vec<T> vlr = splat<T>(lr), vrho = splat<T>(static_cast<T>(rho)),
+               rest = splat<T>(static_cast<T>(1 - rho));
   const Vec<T> vmu = splat<T>(mu), veps = splat<T>(eps);
   if (mg != nullptr && mom != nullptr) {
     update<T, 4>(RmsProp<T, true, true>{vlr, vrho, rest, vmu, veps}, n, {w, v, mg, mom}, g);
@@ -101,7 +102,8 @@ struct Adam {
 };
 
 template <typename T>
-void adam(T* w, const T* g, T* m, T* v, int64_t n, T alpha, T b1, T b2, T eps) {
-  const Adam<T> f{splat<T>(alpha), splat<T>(T(1) - b1), splat<T>(T(1) - b2), splat<T>(eps)};
+void adam(T* w, const T* g, T* m, T* v, int64_t n, T alpha, double b1, double b2, T eps) {
+  const Adam<T> f{splat<T>(alpha), splat<T>(static_cast<T>(1 - b1)),
+                  splat<T>(static_cast<T>(1 - b2)), splat<T>(eps)};
   update<T, 3>(f, n, {w, m, v}, g);
 }

@@ -28,23 +28,23 @@ PF_INLINE void store_lanes(T* p, Vec<T> v, int64_t count, const T* end) {
 
 template <typename T>
 PF_INLINE void store_index(uint8_t* p, IVec<T> v, int64_t count, const uint8_t* end) {
-  const Bytes<T> narrow = __builtin_convertvector(v, Bytes<T>);
+  const Bytes<T> bytes = narrow<T>(v);
   if (count >= kLanes<T> || end - p >= kLanes<T>) {
-    *reinterpret_cast<typename VecTypes<T>::BytesMemory*>(p) = narrow;
+    *reinterpret_cast<typename VecTypes<T>::BytesMemory*>(p) = bytes;
   } else {
-    for (int64_t i = 0; i < count; ++i) p[i] = narrow[i];
+    for (int64_t i = 0; i < count; ++i) p[i] = bytes[i];
   }
 }
 
 template <typename T>
 PF_INLINE IVec<T> load_index(const uint8_t* p, int64_t count, const uint8_t* end) {
-  Bytes<T> narrow{};
+  Bytes<T> bytes{};
   if (count >= kLanes<T> || end - p >= kLanes<T>) {
-    narrow = *reinterpret_cast<const typename VecTypes<T>::BytesMemory*>(p);
+    bytes = *reinterpret_cast<const typename VecTypes<T>::BytesMemory*>(p);
   } else {
-    for (int64_t i = 0; i < count; ++i) narrow[i] = p[i];
+    for (int64_t i = 0; i < count; ++i) bytes[i] = p[i];
   }
-  return __builtin_convertvector(narrow, IVec<T>);
+  return widen<T>(bytes);
 }
 
 template <typename T, bool WithIndex>

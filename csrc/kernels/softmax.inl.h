@@ -92,9 +92,7 @@ void log_softmax(const T* x, T* y, int64_t rows, int64_t cols) {
 template <typename T>
 struct LogSoftmaxGradient {
   Vec<T> total;
-  PF_INLINE Vec<T> operator()(Vec<T> dy, Vec<T> y) const {
-    return dy - exp_negative<T>(y) * total;
-  }
+  PF_INLINE Vec<T> operator()(Vec<T> dy, Vec<T> y) const { return dy - exp_negative<T>(y) * total; }
 };
 
 template <typename T>
@@ -142,12 +140,16 @@ void softmax_xent_grad(const T* probs, const T* t, const T* dloss, T* dx, int64_
   }
 }
 
+// An id outside [0, cols) makes the loss of its row NaN and its gradient zero.
+PF_INLINE bool is_class(int32_t id, int64_t cols) { return id >= 0 && id < cols; }
+
 template <typename T>
 void sparse_softmax_xent(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
                          int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, x += cols, probs += cols) {
     const Vec<T> largest = max_number<T>(x, cols);
-    const Vec<T> chosen = splat<T>(x[ids[i]]) - largest;
+    const T at_id = is_class(ids[i], cols) ? x[ids[i]] : T(0) * kInfinity<T>;
+    const Vec<T> chosen = splat<T>(at_id) - largest;
     const Vec<T> total = exp_row<T>(x, probs, cols, largest);
     scale_row<T>(probs, cols, T(1) / total);
     loss[i] = (vlog<T>(total) - chosen)[0];
@@ -158,6 +160,10 @@ template <typename T>
 void sparse_softmax_xent_grad(const T* probs, const int32_t* ids, const T* dloss, T* dx,
                               int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, probs += cols, dx += cols) {
+    if (!is_class(ids[i], cols)) {
+      for (int64_t j = 0; j < cols; ++j) dx[j] = T(0);
+      continue;
+    }
     const T chosen = (probs[ids[i]] - T(1)) * dloss[i];
     map<T>(Scale<T>{splat<T>(dloss[i])}, cols, dx, probs);
     dx[ids[i]] = chosen;

@@ -11,18 +11,18 @@
 template <typename T>
 struct VecTypes;
 
-#define PF_VEC_TYPES(T, I, U)                                                              \
-  template <>                                                                              \
-  struct VecTypes<T> {                                                                     \
-    using Int = I;                                                                         \
-    using Uint = U;                                                                        \
-    typedef T Value __attribute__((vector_size(PF_VBYTES)));                               \
-    typedef I Signed __attribute__((vector_size(PF_VBYTES)));                              \
-    typedef U Unsigned __attribute__((vector_size(PF_VBYTES)));                            \
+#define PF_VEC_TYPES(T, I, U)                                                                \
+  template <>                                                                                \
+  struct VecTypes<T> {                                                                       \
+    using Int = I;                                                                           \
+    using Uint = U;                                                                          \
+    typedef T Value __attribute__((vector_size(PF_VBYTES)));                                 \
+    typedef I Signed __attribute__((vector_size(PF_VBYTES)));                                \
+    typedef U Unsigned __attribute__((vector_size(PF_VBYTES)));                              \
     typedef T Memory __attribute__((vector_size(PF_VBYTES), aligned(sizeof(T)), may_alias)); \
-    typedef uint8_t Bytes __attribute__((vector_size(PF_VBYTES / sizeof(T))));             \
-    typedef uint8_t BytesMemory                                                            \
-        __attribute__((vector_size(PF_VBYTES / sizeof(T)), aligned(1), may_alias));        \
+    typedef uint8_t Bytes __attribute__((vector_size(PF_VBYTES / sizeof(T))));               \
+    typedef uint8_t BytesMemory                                                              \
+        __attribute__((vector_size(PF_VBYTES / sizeof(T)), aligned(1), may_alias));          \
   }
 PF_VEC_TYPES(float, int32_t, uint32_t);
 PF_VEC_TYPES(double, int64_t, uint64_t);

@@ -39,3 +39,22 @@ PF_INLINE Vec<T> square_root(Vec<T> v) {
   return v;
 #endif
 }
+
+// x^2 - square exactly, square being the rounded x^2 (Dekker 1971: there may be no FMA).
+template <typename T>
+PF_INLINE Vec<T> square_error(Vec<T> x, Vec<T> square) {
+  const IVec<T> high_bits = splat_int<T>(-(Int<T>(1) << (sizeof(T) == 4 ? 12 : 27)));
+  const Vec<T> high = from_bits<T>(bits<T>(x) & high_bits);
+  const Vec<T> low = x - high;
+  return ((high * high - square) + T(2) * high * low) + low * low;
+}
+
+template <typename T>
+PF_INLINE IVec<T> widen(Bytes<T> v) {
+  return __builtin_convertvector(v, IVec<T>);
+}
+
+template <typename T>
+PF_INLINE Bytes<T> narrow(IVec<T> v) {
+  return __builtin_convertvector(v, Bytes<T>);
+}

@@ -30,3 +30,45 @@ PF_INLINE Vec<T> square_root(Vec<T> v) {
     return _mm512_maskz_sqrt_pd(static_cast<__mmask8>(-1), v);
   }
 }
+
+// x^2 - square exactly, square being the rounded x^2.
+template <typename T>
+PF_INLINE Vec<T> square_error(Vec<T> x, Vec<T> square) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm512_fmsub_ps(x, x, square);
+  } else {
+    return _mm512_fmsub_pd(x, x, square);
+  }
+}
+
+template <typename T>
+PF_INLINE IVec<T> widen(Bytes<T> v) {
+  if constexpr (sizeof(T) == 4) {
+    return (IVec<T>)_mm512_maskz_cvtepu8_epi32(static_cast<__mmask16>(-1), (__m128i)v);
+  } else {
+    return (IVec<T>)_mm512_maskz_cvtepu8_epi64(static_cast<__mmask8>(-1),
+                                               _mm_cvtsi64_si128((int64_t)v));
+  }
+}
+
+// The low bytes.
+template <typename T>
+PF_INLINE Bytes<T> narrow(IVec<T> v) {
+  if constexpr (sizeof(T) == 4) {
+    return (Bytes<T>)_mm512_maskz_cvtepi32_epi8(static_cast<__mmask16>(-1), (__m512i)v);
+  } else {
+    return (Bytes<T>)_mm_cvtsi128_si64(
+        _mm512_maskz_cvtepi64_epi8(static_cast<__mmask8>(-1), (__m512i)v));
+  }
+}
+
+// y 2^n for integral n, rounded once.
+#define PF_HAS_SCALE
+template <typename T>
+PF_INLINE Vec<T> scale_by_power(Vec<T> y, Vec<T> n) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm512_maskz_scalef_ps(static_cast<__mmask16>(-1), y, n);
+  } else {
+    return _mm512_maskz_scalef_pd(static_cast<__mmask8>(-1), y, n);
+  }
+}

@@ -160,7 +160,9 @@ std::vector<bool> reduced_axes(const OpContext& c) {
   std::vector<bool> reduced(static_cast<size_t>(rank), axes.empty());
   for (int64_t axis : axes) {
     c.require(axis >= -rank && axis < rank, "axis ", axis, " is out of range.");
-    reduced[static_cast<size_t>(axis < 0 ? axis + rank : axis)] = true;
+    const auto at = static_cast<size_t>(axis < 0 ? axis + rank : axis);
+    c.require(axes.size() == 1 || !reduced[at], "axes must name a dimension once.");
+    reduced[at] = true;
   }
   return reduced;
 }

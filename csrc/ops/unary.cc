@@ -1,4 +1,6 @@
 // Elementwise functions of one tensor, and their gradients, from PF_UNARY_LIST.
+#include "ops/unary.h"
+
 #include <string>
 
 #include "ops/elementwise.h"
@@ -17,11 +19,6 @@ struct UnaryInfo {
 constexpr UnaryInfo kUnary[] = {PF_UNARY_LIST(PF_INFO)};
 #undef PF_INFO
 
-void function_attrs(const Attrs& attrs, double out[2]) {
-  out[0] = attrs.has("low") ? attrs.number("low", 0) : attrs.number("alpha", 1.0);
-  out[1] = attrs.number("high", 0);
-}
-
 std::vector<TensorSpec> infer(const OpContext& c) {
   c.require(c.inputs[0].dtype != DType::kI32, "needs a float tensor.");
   if (c.attrs.has("alpha"))
@@ -34,9 +31,8 @@ std::vector<TensorSpec> infer(const OpContext& c) {
 void lower(Lowering& l) {
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    double attrs[2];
-    function_attrs(l.attrs(), attrs);
-    const T a0 = static_cast<T>(attrs[0]), a1 = static_cast<T>(attrs[1]);
+    const Epilogue function = make_epilogue(l.def(), l.attrs());
+    const T a0 = static_cast<T>(function.attrs[0]), a1 = static_cast<T>(function.attrs[1]);
     const auto kernel = kernels<T>().unary[l.def().id];
     elementwise(l, {l.x(0)}, {}, l.y(), l.y_shape(), 0,
                 [=](const Call& c, int64_t offset, int64_t n) {
@@ -51,9 +47,8 @@ std::vector<TensorSpec> infer_grad(const OpContext& c) { return {c.inputs[0]}; }
 void lower_grad(Lowering& l) {
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    double attrs[2];
-    function_attrs(l.attrs(), attrs);
-    const T a0 = static_cast<T>(attrs[0]), a1 = static_cast<T>(attrs[1]);
+    const Epilogue function = make_epilogue(l.def(), l.attrs());
+    const T a0 = static_cast<T>(function.attrs[0]), a1 = static_cast<T>(function.attrs[1]);
     const auto kernel = kernels<T>().unary_grad[l.def().id];
     elementwise(l, {l.x(0), l.x(1)}, {}, l.y(), l.y_shape(), 0,
                 [=](const Call& c, int64_t offset, int64_t n) {
@@ -69,11 +64,17 @@ void gradient(GradientContext& g) {
   g.set(0, g.op(g.name() + "_grad", {g.dy(), kFromOutput ? g.y(0) : g.x(0)}, g.attrs()));
 }
 
+std::vector<std::string> attr_names(Unary function) {
+  if (function == Unary::k_leaky_relu || function == Unary::k_elu) return {"alpha"};
+  if (function == Unary::k_clip) return {"low", "high"};
+  return {};
+}
+
 bool register_all() {
   for (int i = 0; i < static_cast<int>(Unary::kCount); ++i) {
     OpDef def;
     def.name = kUnary[i].name;
-    def.attrs = {"alpha", "low", "high"};
+    def.attrs = attr_names(static_cast<Unary>(i));
     def.infer = infer;
     def.lower = lower;
     def.gradient = kUnary[i].from_output ? gradient<true> : gradient<false>;
@@ -94,4 +95,13 @@ bool register_all() {
 const bool registered = register_all();
 
 }  // namespace
+
+Epilogue make_epilogue(const OpDef& def, const Attrs& attrs) {
+  const auto function = static_cast<Unary>(def.id);
+  const double slope = function == Unary::k_leaky_relu ? 0.2 : 1.0;
+  if (function == Unary::k_clip)
+    return {function, {attrs.number("low", 0), attrs.number("high", 0)}};
+  return {function, {attrs.number("alpha", slope), 0}};
+}
+
 }  // namespace pyframe

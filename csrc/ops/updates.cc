@@ -169,7 +169,7 @@ void lower_rmsprop(Lowering& l) {
     lower_update<T>(l, rmsprop_layout(l.attrs()), [=](T** p, int64_t n, double rate, double) {
       T* mean = centered ? p[3] : nullptr;
       T* velocity = momentum == 0 ? nullptr : p[centered ? 4 : 3];
-      k->rmsprop(p[0], p[1], p[2], mean, velocity, n, static_cast<T>(rate), static_cast<T>(rho),
+      k->rmsprop(p[0], p[1], p[2], mean, velocity, n, static_cast<T>(rate), rho,
                  static_cast<T>(momentum), static_cast<T>(epsilon));
     });
   });
@@ -178,10 +178,10 @@ void lower_rmsprop(Lowering& l) {
 // -- adam_update: learning_rate, steps done before, then w, g, m, v. Kingma & Ba 2015, the
 // "epsilon hat" form before their section 2.1, as Keras has it.
 
-constexpr UpdateLayout kAdamLayout = {2, 4};
+UpdateLayout adam_layout(const Attrs&) { return {2, 4}; }
 
 std::vector<TensorSpec> infer_adam(const OpContext& c) {
-  require_layout(c, kAdamLayout);
+  require_layout(c, adam_layout(c.attrs));
   return {};
 }
 
@@ -191,18 +191,28 @@ void lower_adam(Lowering& l) {
   dispatch_float(parameter_dtype(l, 2), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const KernelTable<T>* k = &kernels<T>();
-    lower_update<T>(l, kAdamLayout, [=](T** p, int64_t n, double rate, double steps) {
+    lower_update<T>(l, adam_layout(l.attrs()), [=](T** p, int64_t n, double rate, double steps) {
       const double t = steps + 1;
       const double alpha = rate * std::sqrt(1 - std::pow(b2, t)) / (1 - std::pow(b1, t));
-      k->adam(p[0], p[1], p[2], p[3], n, static_cast<T>(alpha), static_cast<T>(b1),
-              static_cast<T>(b2), static_cast<T>(epsilon));
+      k->adam(p[0], p[1], p[2], p[3], n, static_cast<T>(alpha), b1, b2, static_cast<T>(epsilon));
     });
   });
 }
 
+bool first_input(const Attrs&, int i) { return i == 0; }
+
+// Everything but the head scalars and the gradients.
+template <UpdateLayout (*layout)(const Attrs&)>
+bool parameters(const Attrs& attrs, int i) {
+  const UpdateLayout shape = layout(attrs);
+  return i >= shape.head && (i - shape.head) % shape.slots != 1;
+}
+
 void add(const char* name, int id, int min_inputs, int max_inputs, std::vector<std::string> attrs,
-         std::vector<TensorSpec> (*infer)(const OpContext&), void (*lower)(Lowering&)) {
+         std::vector<TensorSpec> (*infer)(const OpContext&), void (*lower)(Lowering&),
+         bool (*updates)(const Attrs&, int)) {
   OpDef def;
+  def.updates = updates;
   def.name = name;
   def.id = id;
   def.min_inputs = min_inputs;
@@ -216,13 +226,15 @@ void add(const char* name, int id, int min_inputs, int max_inputs, std::vector<s
 }
 
 bool register_all() {
-  add("assign", kAssign, 2, 2, {}, infer_assign, lower_assign);
-  add("assign_add", kAssignAdd, 1, 1, {"value"}, infer_assign, lower_assign);
-  add("accumulate", kAccumulate, 2, 2, {}, infer_assign, lower_assign);
-  add("sgd_update", 0, 3, -1, {"momentum", "nesterov"}, infer_sgd, lower_sgd);
+  add("assign", kAssign, 2, 2, {}, infer_assign, lower_assign, first_input);
+  add("assign_add", kAssignAdd, 1, 1, {"value"}, infer_assign, lower_assign, first_input);
+  add("accumulate", kAccumulate, 2, 2, {}, infer_assign, lower_assign, first_input);
+  add("sgd_update", 0, 3, -1, {"momentum", "nesterov"}, infer_sgd, lower_sgd,
+      parameters<sgd_layout>);
   add("rmsprop_update", 0, 4, -1, {"rho", "momentum", "epsilon", "centered"}, infer_rmsprop,
-      lower_rmsprop);
-  add("adam_update", 0, 6, -1, {"beta_1", "beta_2", "epsilon"}, infer_adam, lower_adam);
+      lower_rmsprop, parameters<rmsprop_layout>);
+  add("adam_update", 0, 6, -1, {"beta_1", "beta_2", "epsilon"}, infer_adam, lower_adam,
+      parameters<adam_layout>);
   return true;
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pyframe.callbacks.callback import Callback, Logs
@@ -20,7 +20,7 @@ _BATCH_HOOKS = {
 def _flatten(callbacks: Any) -> list[Any]:
     if callbacks is None:
         return []
-    if isinstance(callbacks, Iterable):
+    if isinstance(callbacks, (list, tuple)):
         return [callback for item in callbacks for callback in _flatten(item)]
     return [callbacks]
 

@@ -29,9 +29,9 @@ def load_images(path: Path, size: tuple[int, ...], classes: int) -> tuple[Split,
         FileNotFoundError: if there is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             parts = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged or is not a data set of images: {error}") from error
     for split in ("train", "test"):
         _check(path, parts[f"x_{split}"], parts[f"y_{split}"], size, classes)

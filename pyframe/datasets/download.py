@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -73,7 +74,9 @@ def fetch(
         if found != sha256:
             raise DownloadError(f"the answer has another content (SHA-256 {found})")
         temporary.replace(target)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise DownloadError(f"{url} could not be fetched: {error}. {by_hand}") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from pyframe.ops.dtypes import Array, as_array, common_float, standardize_dtype
 from pyframe.ops.function import Function, trace_function
 from pyframe.ops.tensor import Shape, Tensor, Variable
 
+
 @functools.lru_cache(maxsize=1024)
 def _call_parameters(call: Callable[..., Any]) -> tuple[bool, int]:
     # Whether `call` takes `training`, and how many positional arguments it needs besides self.
@@ -122,7 +123,9 @@ class Layer(WeightHolder):
         values = _tensors(inputs)
         if any(isinstance(value, Tensor) for value in values):
             return self._call_symbolic(inputs, args, training, kwargs)
-        return self._call_on_arrays(values, isinstance(inputs, (list, tuple)), args, training, kwargs)
+        return self._call_on_arrays(
+            values, isinstance(inputs, (list, tuple)), args, training, kwargs
+        )
 
     def _call_symbolic(
         self, inputs: Any, args: tuple[Any, ...], training: bool | None, kwargs: dict[str, Any]

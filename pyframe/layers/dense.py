@@ -39,7 +39,9 @@ class Dense(KernelLayer):
         """Makes kernel (inputs, units) and bias (units,)."""
         inputs = input_shape[-1]
         if inputs is None:
-            raise ShapeError(f"{self.label} needs to know the last axis of its input {input_shape}.")
+            raise ShapeError(
+                f"{self.label} needs to know the last axis of its input {input_shape}."
+            )
         self.add_kernel_and_bias((inputs, self.units), self.units)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
 

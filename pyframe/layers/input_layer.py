@@ -8,7 +8,7 @@ from typing import Any
 from pyframe.errors import ConfigurationError
 from pyframe.layers.arguments import shape_argument
 from pyframe.layers.base import Layer
-from pyframe.ops.dtypes import Array, TENSOR_DTYPES
+from pyframe.ops.dtypes import TENSOR_DTYPES, Array
 
 
 class InputLayer(Layer):
@@ -61,7 +61,7 @@ def _engine_dtype(dtype: Any) -> Any:
     return dtype if dtype is None or str(dtype) in TENSOR_DTYPES else "float32"
 
 
-def Input(  # noqa: N802
+def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: Any = None,

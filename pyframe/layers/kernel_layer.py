@@ -45,7 +45,10 @@ class KernelLayer(Layer):
     def add_kernel_and_bias(self, kernel_shape: Sequence[int], outputs: int) -> None:
         """Makes the weights `kernel` and, if wanted, `bias` (outputs,)."""
         self.kernel = self.add_weight(
-            kernel_shape, self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
+            kernel_shape,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            name="kernel",
         )
         if self.use_bias:
             self.bias = self.add_weight(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from pyframe import ops
 from pyframe.errors import ShapeError
@@ -12,11 +12,13 @@ from pyframe.layers.base import Layer
 
 
 class _Merge(Layer):
-    operator: ClassVar[Callable[[Any, Any], Any]]
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns two inputs combined."""
+        raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
         """Returns the inputs combined element by element."""
-        return functools.reduce(type(self).operator, self.several(inputs))
+        return functools.reduce(self.combine, self.several(inputs))
 
     def several(self, inputs: Any) -> Sequence[Any]:
         """Returns the inputs if they are a list of at least two.
@@ -32,13 +34,17 @@ class _Merge(Layer):
 class Add(_Merge):
     """Sum of a list of inputs."""
 
-    operator = staticmethod(ops.add)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the sum of two inputs."""
+        return ops.add(a, b)
 
 
 class Subtract(_Merge):
     """First of two inputs minus the second."""
 
-    operator = staticmethod(ops.subtract)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the difference of two inputs."""
+        return ops.subtract(a, b)
 
     def several(self, inputs: Any) -> Sequence[Any]:
         """Returns the inputs if there are exactly two."""
@@ -50,25 +56,33 @@ class Subtract(_Merge):
 class Multiply(_Merge):
     """Product of a list of inputs."""
 
-    operator = staticmethod(ops.multiply)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the product of two inputs."""
+        return ops.multiply(a, b)
 
 
 class Maximum(_Merge):
     """Largest of a list of inputs, element by element."""
 
-    operator = staticmethod(ops.maximum)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the larger elements of two inputs."""
+        return ops.maximum(a, b)
 
 
 class Minimum(_Merge):
     """Smallest of a list of inputs, element by element."""
 
-    operator = staticmethod(ops.minimum)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the smaller elements of two inputs."""
+        return ops.minimum(a, b)
 
 
 class Average(_Merge):
     """Mean of a list of inputs, element by element."""
 
-    operator = staticmethod(ops.add)
+    def combine(self, a: Any, b: Any) -> Any:
+        """Returns the sum of two inputs."""
+        return ops.add(a, b)
 
     def call(self, inputs: Any) -> Any:
         """Returns the mean of the inputs."""

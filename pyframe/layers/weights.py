@@ -22,7 +22,7 @@ def structure_version() -> int:
 
 def structure_changed() -> None:
     """Makes every model look at its layers again before the next run."""
-    global _structure_version  # noqa: PLW0603
+    global _structure_version
     _structure_version += 1
 
 
@@ -127,7 +127,8 @@ class WeightHolder:
             raise ShapeError(f"{self.label}: a weight needs a known shape. Received: {dims}")
         name = name or f"variable_{len(self._own_weights)}"
         kind = standardize_dtype(dtype) if dtype is not None else self.dtype
-        make = initializers.get(initializer if initializer is not None else "glorot_uniform")
+        make = initializers.get(initializer) or initializers.get("glorot_uniform")
+        assert make is not None
         weight = Variable(
             np.asarray(make(tuple(int(n) for n in dims), dtype=kind)),
             dtype=kind,

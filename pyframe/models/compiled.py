@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyframe import losses, metrics as metrics_module, optimizers
+from pyframe import losses, optimizers
+from pyframe import metrics as metrics_module
 from pyframe.errors import ConfigurationError
 from pyframe.lookup import object_config
 from pyframe.metrics import Metric

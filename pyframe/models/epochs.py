@@ -13,8 +13,24 @@ from pyframe.models.steps import Totals
 _STRETCH_SECONDS = 0.05
 
 
+class Stretch:
+    """Learns how many batches fit into one call of the engine of about 50 ms.
+
+    Attributes:
+        limit: number of batches of the next call.
+    """
+
+    def __init__(self) -> None:
+        self.limit = 1
+
+    def learn(self, steps: int, seconds: float) -> None:
+        """Takes into account that `steps` batches took so long."""
+        wanted = int(_STRETCH_SECONDS * steps / max(seconds, 1e-7))
+        self.limit = max(1, min(wanted, 4 * self.limit))
+
+
 class EpochLoop:
-    """Runs epochs over one feed; learns how many batches fit into a stretch.
+    """Runs epochs over one feed.
 
     Args:
         feed: where the batches come from.
@@ -43,7 +59,7 @@ class EpochLoop:
         self._each = callbacks is not None and callbacks.needs_batches(mode)
         self._begin = getattr(callbacks, f"on_{mode}_batch_begin", None)
         self._end = getattr(callbacks, f"on_{mode}_batch_end", None)
-        self._stretch = 1
+        self._stretch = Stretch()
 
     def run(self, show: bool = True) -> tuple[Totals | None, int]:
         """Runs one epoch.
@@ -62,10 +78,10 @@ class EpochLoop:
             if self._each and self._begin is not None:
                 self._begin(done)
             started = time.perf_counter()
-            limit = 1 if self._each else self._stretch
+            limit = 1 if self._each else self._stretch.limit
             watch = self._on_bad_loss is not None
             advance = self.feed.advance(self._step_of, limit, totals, watch)
-            self._learn(advance.steps, limit, time.perf_counter() - started)
+            self._stretch.learn(advance.steps, time.perf_counter() - started)
             totals = advance.totals
             done += advance.steps
             go_on = True
@@ -79,9 +95,3 @@ class EpochLoop:
             if not go_on or (self._each and self._stopped()):
                 break
         return totals, done
-
-    def _learn(self, steps: int, limit: int, seconds: float) -> None:
-        wanted = _STRETCH_SECONDS * steps / max(seconds, 1e-7)
-        if wanted > self._stretch and steps < limit:
-            return  # the data ended first: no reason to ask for more
-        self._stretch = max(1, min(int(wanted), 4 * self._stretch))

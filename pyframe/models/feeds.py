@@ -39,21 +39,24 @@ class Advance:
         steps: batches done.
         totals: sums over the epoch so far.
         finite: whether the last loss was finite (known only if asked to stop).
+        spec: what the step takes.
         batch: gives the arrays of the last batch done.
     """
 
-    __slots__ = ("batch", "finite", "steps", "totals")
+    __slots__ = ("batch", "finite", "spec", "steps", "totals")
 
     def __init__(
         self,
         steps: int,
         totals: Totals,
         finite: bool,
+        spec: BatchSpec,
         batch: Callable[[], list[Array]],
     ) -> None:
         self.steps = steps
         self.totals = totals
         self.finite = finite
+        self.spec = spec
         self.batch = batch
 
 
@@ -139,9 +142,7 @@ class ArrayFeed:
             size, steps = self._size, min(steps, full - self._position)
         else:
             size, steps = self._rows - start, 1
-        done, finite = _run(
-            step, self._arrays, size, self._index, start, steps, totals, stop
-        )
+        done, finite = _run(step, self._arrays, size, self._index, start, steps, totals, stop)
         self._position += done
         self._left -= done
         begin = start + (done - 1) * size
@@ -150,7 +151,7 @@ class ArrayFeed:
             rows: Any = slice(begin, begin + size)
             return [a[rows if self._index is None else self._index[rows]] for a in self._arrays]
 
-        return Advance(done, totals, finite, last)
+        return Advance(done, totals, finite, self._batch.spec, last)
 
 
 class IterableFeed:
@@ -158,7 +159,8 @@ class IterableFeed:
 
     Args:
         data: the source.
-        check: turns (x, y, sample_weight) of a batch into checked arrays.
+        check: turns (x, y, sample_weight) of a batch into checked arrays; None if `advance` is
+            not used.
         steps_per_epoch: batches of an epoch; None for all that a pass over the source gives.
         generator: source of the order in which an indexable object's batches are taken, None
             for their own order.
@@ -167,7 +169,7 @@ class IterableFeed:
     def __init__(
         self,
         data: Any,
-        check: Callable[..., Batch],
+        check: Callable[..., Batch] | None,
         steps_per_epoch: int | None = None,
         generator: np.random.Generator | None = None,
     ) -> None:
@@ -212,17 +214,22 @@ class IterableFeed:
                 )
         return self._next is not None
 
-    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
-        """Runs the next batch."""
-        batch = self._check(*split_item(self._next))
-        self._next = None
+    def take(self) -> Any:
+        """Returns the batch that `has_more` fetched, as the source gave it."""
+        item, self._next = self._next, None
         if self._left is not None:
             self._left -= 1
+        return item
+
+    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
+        """Runs the next batch."""
+        assert self._check is not None
+        batch = self._check(*split_item(self.take()))
         step = step_of(batch.spec)
         totals = Totals(step) if totals is None else totals
         totals.step = step
         _, finite = _run(step, batch.arrays, len(batch), None, 0, 1, totals, stop)
-        return Advance(1, totals, finite, lambda: batch.arrays)
+        return Advance(1, totals, finite, batch.spec, lambda: batch.arrays)
 
 
 def is_indexable(data: Any) -> bool:

@@ -70,13 +70,13 @@ from pyframe.ops.shaping import (
     expand_dims,
     flatten,
     log_softmax,
-    max,  # noqa: A004
+    max,
     mean,
-    min,  # noqa: A004
+    min,
     reshape,
     softmax,
     squeeze,
-    sum,  # noqa: A004
+    sum,
     transpose,
 )
 from pyframe.ops.tensor import Tensor, Trace, Variable

@@ -28,7 +28,7 @@ class Arithmetic:
         return len(self.shape)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The tensor with its axes in reverse order."""
         return _ops().transpose(self)
 

@@ -64,7 +64,10 @@ def to_tensor(trace: Trace, value: Any, dtype: str | None = None) -> Tensor:
 
 
 def apply_all(
-    name: str, inputs: Sequence[Any], attrs: Attrs | None = None, dtypes: Sequence[str] | None = None
+    name: str,
+    inputs: Sequence[Any],
+    attrs: Attrs | None = None,
+    dtypes: Sequence[str] | None = None,
 ) -> list[Any]:
     """Applies an operator of the engine.
 

@@ -29,11 +29,13 @@ def standardize_dtype(dtype: Any, argument: str = "dtype") -> str:
         ConfigurationError: if no tensor can have this dtype.
     """
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = str(dtype)
     if name not in TENSOR_DTYPES:
-        raise ConfigurationError(f"`{argument}` must be one of {TENSOR_DTYPES}. Received: {dtype!r}")
+        raise ConfigurationError(
+            f"`{argument}` must be one of {TENSOR_DTYPES}. Received: {dtype!r}"
+        )
     return name
 
 

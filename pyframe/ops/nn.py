@@ -112,9 +112,7 @@ def _pool2d(name: str, x: Any, pool_size: Pair, strides: Pair | None, padding: s
     return apply_all(name, [x], attrs)[0]
 
 
-def max_pool2d(
-    x: Any, pool_size: Pair, strides: Pair | None = None, padding: str = "valid"
-) -> Any:
+def max_pool2d(x: Any, pool_size: Pair, strides: Pair | None = None, padding: str = "valid") -> Any:
     """Returns the largest element of each window of (N, H, W, C); strides default to the size."""
     return _pool2d("max_pool2d", x, pool_size, strides, padding)
 

@@ -98,7 +98,7 @@ def _reduce(name: str, x: Any, axis: Axes, keepdims: bool) -> Any:
     return apply(name, x, axes=axes, keepdims=bool(keepdims))
 
 
-def sum(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+def sum(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Returns the sum over the given axes, over all if None."""
     return _reduce("reduce_sum", x, axis, keepdims)
 
@@ -108,12 +108,12 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return _reduce("reduce_mean", x, axis, keepdims)
 
 
-def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Returns the largest element over the given axes, over all if None."""
     return _reduce("reduce_max", x, axis, keepdims)
 
 
-def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:  # noqa: A001
+def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Returns the smallest element over the given axes, over all if None."""
     return -max(-x, axis, keepdims)
 

@@ -43,7 +43,9 @@ def accumulate(variable: Variable, value: Any) -> None:
     trace.op("accumulate", tensors, {})
 
 
-def _update(name: str, scalars: Sequence[Any], groups: Sequence[Sequence[Any]], **attrs: Any) -> None:
+def _update(
+    name: str, scalars: Sequence[Any], groups: Sequence[Sequence[Any]], **attrs: Any
+) -> None:
     flat = [*scalars, *(tensor for group in groups for tensor in group)]
     trace = _trace(flat)
     trace.op(name, [to_tensor(trace, x) for x in flat], attrs)

@@ -156,7 +156,9 @@ class Optimizer:
         pairs = self._clipped(pairs)
         if self.weight_decay:
             for variable, _ in pairs:
-                ops.accumulate(variable, ops.cast(rate, variable.dtype) * variable * -self.weight_decay)
+                ops.accumulate(
+                    variable, ops.cast(rate, variable.dtype) * variable * -self.weight_decay
+                )
         # One operator holds weights of one dtype.
         for dtype in dict.fromkeys(v.dtype for v, _ in pairs):
             self.update(rate, [(v, g) for v, g in pairs if v.dtype == dtype])

@@ -217,7 +217,7 @@ def test_effects_check_their_operands() -> None:
     w = graph.variable(variable(np.zeros((2, 3), np.float32), "w"))
     x = graph.input("x", (2, 3), "float32")
     other = graph.input("other", (3, 2), "float32")
-    rate = graph.constant(np.float32(0.1).reshape(()))
+    rate = graph.constant(np.array(0.1, np.float32))
     sgd = {"momentum": 0.0, "nesterov": False}
     bad: list[tuple[str, list[int], dict[str, Any]]] = [
         ("assign", [x, x], {}),

@@ -112,7 +112,9 @@ def test_dtypes_that_a_graph_does_not_hold(dtype: str) -> None:
     ],
 )
 def test_unknown_dimensions(
-    op: str, shapes: list[tuple[int | None, ...]], attrs: dict[str, Any],
+    op: str,
+    shapes: list[tuple[int | None, ...]],
+    attrs: dict[str, Any],
     expected: tuple[int | None, ...],
 ) -> None:
     assert _core.infer_shapes(op, shapes, ["float32"] * len(shapes), attrs)[0] == expected
@@ -200,10 +202,12 @@ def test_describe_and_counts() -> None:
     plan = net.plan(4)
     assert plan.output_shapes == [(), (4, 10)]
     assert plan.output_dtypes == ["float32", "float32"]
-    assert plan.arena_bytes > 0 and plan.scratch_bytes >= 0
+    assert plan.arena_bytes > 0
+    assert plan.scratch_bytes >= 0
     # Forward and both gradients of the dense layer, forward and weight gradient of the other.
     assert plan.flops >= 2 * 4 * (3 * 128 * 10 + 2 * 64 * 9 * 8)
-    assert "dense" in plan.describe() and "conv2d" in str(net.graph)
+    assert "dense" in plan.describe()
+    assert "conv2d" in str(net.graph)
 
 
 def test_compile_checks_the_input_shapes() -> None:

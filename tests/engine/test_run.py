@@ -39,14 +39,13 @@ def test_ids_are_cast(given: str) -> None:
 def test_arrays_need_not_be_contiguous(dtype: str) -> None:
     base = np.arange(4 * 6 * 10).reshape(4, 6, 10).astype(dtype)
     views: list[Array] = [
-        base[:, ::2, 1:6], base[::-1, :3, ::-2], base.transpose(2, 0, 1)[:4, :3, :5],
-        np.asfortranarray(base[:, :3, :5]), np.broadcast_to(base[0, 0, :5], (4, 3, 5)),
+        base[:, ::2, 1:6], base[::-1, :3, ::-2], base.transpose(1, 0, 2)[:4, :3, :5],
+        base.transpose(0, 2, 1)[:, 2:9:3, :5], np.asfortranarray(base[:, :3, :5]),
+        np.broadcast_to(base[0, 0, :5], (4, 3, 5)),
     ]  # fmt: skip
     plan = identity((4, 3, 5), "float32")
     for view in views:
-        view = view[:4, :3, :5]
-        fixed = np.ascontiguousarray(np.resize(view, (4, 3, 5)) if view.shape != (4, 3, 5) else view)
-        view = view if view.shape == (4, 3, 5) else fixed
+        assert view.shape == (4, 3, 5)
         np.testing.assert_array_equal(plan.run([view])[0], view.astype(np.float32))
 
 

@@ -26,8 +26,10 @@ def test_batches_in_order() -> None:
     doubled, row_sums = np.zeros((20, 3), np.float32), np.zeros(20, np.float32)
     done, sums, last = totals_and_rows(5).run_steps([x], [None, doubled, row_sums], None, 0, 4)
     assert done == 4
-    assert sums[0] == pytest.approx(x.sum()) and last[0] == pytest.approx(x[15:].sum())
-    assert sums[1:] == [0.0, 0.0] and last[1:] == [0.0, 0.0]
+    assert sums[0] == pytest.approx(x.sum())
+    assert last[0] == pytest.approx(x[15:].sum())
+    assert sums[1:] == [0.0, 0.0]
+    assert last[1:] == [0.0, 0.0]
     np.testing.assert_array_equal(doubled, 2 * x)
     np.testing.assert_allclose(row_sums, x.sum(axis=1))
 
@@ -38,9 +40,11 @@ def test_start_and_rows_outside_stay_as_they_are() -> None:
     done, sums, _ = totals_and_rows(4).run_steps(
         [x], [None, doubled, np.zeros(20, np.float32)], None, 6, 2
     )
-    assert done == 2 and sums[0] == pytest.approx(x[6:14].sum())
+    assert done == 2
+    assert sums[0] == pytest.approx(x[6:14].sum())
     np.testing.assert_array_equal(doubled[6:14], 2 * x[6:14])
-    assert (doubled[:6] == -1).all() and (doubled[14:] == -1).all()
+    assert (doubled[:6] == -1).all()
+    assert (doubled[14:] == -1).all()
 
 
 def test_index_picks_inputs_but_not_output_rows() -> None:
@@ -107,7 +111,8 @@ def test_stop_if_not_finite() -> None:
     outputs: list[Array | None] = [None, doubled, np.zeros(12, np.float32)]
     done, sums, last = totals_and_rows(3).run_steps([x], outputs, None, 0, 4, True)
     assert done == 2
-    assert np.isnan(sums[0]) and np.isnan(last[0])
+    assert np.isnan(sums[0])
+    assert np.isnan(last[0])
     np.testing.assert_array_equal(doubled[:6], 2 * x[:6])
     assert not doubled[6:].any()
     x[5, 1] = np.inf

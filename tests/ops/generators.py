@@ -132,6 +132,7 @@ def casts() -> Cases:
 def matmul() -> Cases:
     triples = [(n, turn(i, 5), turn(i, 7)) for i, n in enumerate(SIZES)]
     triples += [(n, n, n) for n in SIZES] + [(1, 100, 64), (130, 129, 131), (33, 300, 40)]
+    triples += [(67, 1030, 70), (300, 33, 530)]  # several blocks of every blocked loop
     for position, (m, k, n) in enumerate(triples):
         for ta, tb in ((False, False), (True, False), (False, True), (True, True)):
             rng = rng_for(5, m, k, n)
@@ -144,13 +145,14 @@ def matmul() -> Cases:
                 batch = (2,) if position % 2 else (3, 2)
                 aa, bb = normal(rng, (*batch, *a.shape)), normal(rng, (*batch, *b.shape))
                 yield Case((aa, bb), attrs, (0, 1), terms)
-                yield Case((aa, b), attrs, (0, 1), terms * math.prod(batch))
+                if not ta:
+                    yield Case((aa, b), attrs, (0, 1), terms * math.prod(batch))
 
 
 def dense() -> Cases:
     triples = [(n, turn(i, 7), turn(i, 5)) for i, n in enumerate(SIZES)]
     triples += [(turn(i, 5), turn(i, 11), n) for i, n in enumerate(SIZES)]
-    triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67)]
+    triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67), (70, 1100, 540), (2, 600, 2100)]
     for i, (m, k, n) in enumerate(triples):
         rng = rng_for(6, m, k, n)
         lead = (m,) if i % 4 else (2, m)
@@ -161,9 +163,14 @@ def dense() -> Cases:
 
 
 def conv_case(
-    x_shape: tuple[int, int, int, int], kernel: tuple[int, int], filters: int, bias: bool,
-    strides: tuple[int, int] = (1, 1), dilation: tuple[int, int] = (1, 1),
-    padding: str = "same", groups: int = 1,
+    x_shape: tuple[int, int, int, int],
+    kernel: tuple[int, int],
+    filters: int,
+    bias: bool,
+    strides: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    padding: str = "same",
+    groups: int = 1,
 ) -> Case:
     rng = rng_for(7, *x_shape, *kernel, filters)
     channels = x_shape[3]
@@ -200,6 +207,9 @@ def conv2d() -> Cases:
     yield conv_case((9, 28, 28, 1), (5, 5), 6, True)
     yield conv_case((9, 14, 14, 6), (5, 5), 6, True, padding="valid")
     yield conv_case((5, 13, 13, 32), (3, 3), 64, True, padding="valid")
+    yield conv_case((2, 20, 21, 70), (3, 3), 90, False)
+    yield conv_case((1, 9, 9, 300), (1, 1), 130, True)
+    yield conv_case((2, 40, 40, 3), (7, 7), 16, True, (2, 2))
     yield conv_case((2, 4, 5, 3), (7, 7), 2, True)  # window larger than the image
     yield conv_case((1, 9, 9, 3), (2, 2), 4, True, (3, 3), padding="valid")  # cells never read
 

@@ -23,6 +23,9 @@ class State:
 
 Operand = Array | State
 
+# Operators with outputs that are for their own gradient only: how many of them count.
+PUBLIC_OUTPUTS = {"max_pool2d": 1}
+
 
 @contextmanager
 def isa(level: str) -> Iterator[None]:
@@ -64,6 +67,7 @@ def feeds(operands: Sequence[Operand]) -> list[Array]:
 def compile_op(name: str, operands: Sequence[Operand], attrs: Attrs) -> _core.Plan:
     graph = _core.Graph()
     outputs = graph.op(name, add_operands(graph, operands), dict(attrs))
+    outputs = outputs[: PUBLIC_OUTPUTS.get(name)]
     return graph.compile(outputs, [x.shape for x in feeds(operands)])
 
 
@@ -71,10 +75,10 @@ def run_op(name: str, operands: Sequence[Operand], attrs: Attrs) -> list[Array]:
     return compile_op(name, operands, attrs).run(feeds(operands))
 
 
-def compile_gradients(
+def gradient_graph(
     name: str, operands: Sequence[Operand], attrs: Attrs, wrt: Sequence[int], weights: Array
-) -> _core.Plan:
-    """The plan of d sum(y * weights) / d operand for every operand in `wrt`, y the first output."""
+) -> tuple[_core.Graph, list[int]]:
+    """Graph and tensors of d sum(y * weights) / d operand for `wrt`, y being the first output."""
     graph = _core.Graph()
     tensors = add_operands(graph, operands)
     y = graph.op(name, tensors, dict(attrs))[0]
@@ -83,7 +87,14 @@ def compile_gradients(
     gradients = graph.gradients(loss, [tensors[i] for i in wrt])
     found = [g for g in gradients if g is not None]
     assert len(found) == len(gradients), f"{name} gives no gradient for some of operands {wrt}"
-    return graph.compile(found, [x.shape for x in feeds(operands)])
+    return graph, found
+
+
+def compile_gradients(
+    name: str, operands: Sequence[Operand], attrs: Attrs, wrt: Sequence[int], weights: Array
+) -> _core.Plan:
+    graph, gradients = gradient_graph(name, operands, attrs, wrt, weights)
+    return graph.compile(gradients, [x.shape for x in feeds(operands)])
 
 
 def run_gradients(

@@ -10,8 +10,13 @@ from tests.ops.graphs import Array, State, isa, run_gradients, run_op, threads
 
 
 def mask(
-    shape: tuple[int, ...] = (100_003,), rate: float = 0.3, seed: float = 1.0,
-    counter: float = 0.0, stream: int = 0, dtype: str = "float32", **attrs: Any,
+    shape: tuple[int, ...] = (100_003,),
+    rate: float = 0.3,
+    seed: float = 1.0,
+    counter: float = 0.0,
+    stream: int = 0,
+    dtype: str = "float32",
+    **attrs: Any,
 ) -> Array:
     state = State(np.array([seed, counter]))
     attrs = {"rate": rate, "stream": stream, **attrs}
@@ -45,8 +50,9 @@ def test_rate_zero_is_the_identity() -> None:
 def test_rate_one_gives_zeros() -> None:
     y = mask(rate=1.0)
     assert not y.any()
-    dx = run_gradients("dropout", [np.ones(50), State(np.zeros(2))], {"rate": 1.0, "stream": 0},
-                       [0], np.ones(50))[0]
+    dx = run_gradients(
+        "dropout", [np.ones(50), State(np.zeros(2))], {"rate": 1.0, "stream": 0}, [0], np.ones(50)
+    )[0]
     assert not dx.any()
 
 

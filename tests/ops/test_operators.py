@@ -1,5 +1,6 @@
 """Runs every line of the operator table (cases.py)."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.ops.graphs import (
     compile_gradients,
     compile_op,
     feeds,
+    gradient_graph,
     isa,
     numeric_projections,
     run_gradients,
@@ -131,8 +133,13 @@ def test_gradients(entry: Entry, level: str) -> None:
         check_projections(gradients, _slopes[id(case)], case.label)
 
         narrow = as_dtype(case.operands, "float32")
-        wide = as_dtype([o.astype(np.float64) if isinstance(o, np.ndarray)
-                         and o.dtype == np.float32 else o for o in narrow], "float64")
+        wide = as_dtype(
+            [
+                o.astype(np.float64) if isinstance(o, np.ndarray) and o.dtype == np.float32 else o
+                for o in narrow
+            ],
+            "float64",
+        )
         exact = run_gradients(entry.op, wide, attrs, case.wrt, weights)
         rounded = run_gradients(
             entry.op, narrow, typed_attrs(case, "float32"), case.wrt, weights.astype(np.float32)
@@ -163,9 +170,31 @@ def test_same_bits_for_any_number_of_threads(entry: Entry, level: str, dtype: st
                         assert one.tobytes() == many.tobytes(), f"{count} threads: {case.label}"
 
 
+def test_max_pooling_with_and_without_index(level: str) -> None:
+    """For its gradient it also stores where the maxima are: another kernel, the same result."""
+    (entry,) = [e for e in TABLE if e.op == "max_pool2d"]
+    for case in entry.cases:
+        (x,) = as_dtype(case.operands, "float32")
+        assert isinstance(x, np.ndarray)
+        (alone,) = run_op(entry.op, [x], case.attrs)
+        graph = _core.Graph()
+        tensors = graph.op(entry.op, [graph.input("x", x.shape, "float32")], case.attrs)
+        both = graph.compile(tensors, [x.shape]).run([x])[0]
+        assert alone.tobytes() == both.tobytes(), case.label
+
+
 def test_every_operator_is_tested() -> None:
+    """By its own line in the table, or as a part of the gradients of an operator in the table."""
     tested = {entry.op for entry in TABLE} | EFFECTS
-    assert set(_core.operators()) == tested
+    inner = set()
+    for entry in TABLE:
+        for case in entry.cases:
+            if case.wrt:
+                weights = projection_weights(case, first_shape(entry, case), "float64")
+                attrs = typed_attrs(case, "float64")
+                graph, _ = gradient_graph(entry.op, case.operands, attrs, case.wrt, weights)
+                inner |= set(re.findall(r"= (\w+)\(", str(graph)))
+    assert set(_core.operators()) == tested | inner
 
 
 def test_stop_gradient() -> None:

@@ -58,9 +58,7 @@ def test_small_results_keep_relative_accuracy(op: str, dtype: str) -> None:
 
 
 @FLOATS
-@pytest.mark.parametrize(
-    "op", [*SWEPT, "log", "sqrt", "rsqrt", "negative", "sign", "clip"]
-)
+@pytest.mark.parametrize("op", [*SWEPT, "log", "sqrt", "rsqrt", "negative", "sign", "clip"])
 def test_nan_stays_nan(op: str, dtype: str) -> None:
     attrs = {"low": -1.0, "high": 1.0} if op == "clip" else SWEPT.get(op, {})
     x = np.ones(37, dtype)
@@ -154,8 +152,9 @@ def test_large_logits(cols: int, dtype: str) -> None:
     loss, _ = run_op("softmax_crossentropy", [finite, target], {})
     np.testing.assert_allclose(loss, expected, tolerance, tolerance)
     (dx,) = run_gradients("softmax_crossentropy", [finite, target], {}, [0], np.ones(3, dtype))
-    np.testing.assert_allclose(dx, oracles.softmax(finite.astype(np.float64)) - target,
-                               tolerance, tolerance)
+    np.testing.assert_allclose(
+        dx, oracles.softmax(finite.astype(np.float64)) - target, tolerance, tolerance
+    )
 
     (loss,) = run_op("sigmoid_crossentropy", [finite, target], {})
     expected = oracles.sigmoid_crossentropy(finite.astype(np.float64), target)
@@ -183,7 +182,8 @@ def test_products_spread_nan_and_no_further(k: int, dtype: str) -> None:
     w[k // 2, 20] = np.inf
     x[4] = 1
     (y,) = run_op("dense", [x, w], {})
-    assert np.isinf(y[:, 20]).all() and np.isfinite(y[:, :20]).all()
+    assert np.isinf(y[:, 20]).all()
+    assert np.isfinite(y[:, :20]).all()
 
 
 @FLOATS

@@ -203,6 +203,13 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str | None, str]] = {
     "binary_logits": (lambda k: k.losses.BinaryCrossentropy(from_logits=True), None, "bits"),
     "binary_smoothing": (
         lambda k: k.losses.BinaryCrossentropy(label_smoothing=0.2), "sigmoid", "bits"),
+    # Neither of these two hands its logits on: the losses see probabilities, and clip them.
+    "categorical_of_hard_sigmoid": (
+        lambda k: "categorical_crossentropy", "hard_sigmoid", "one_hot"),
+    "sparse_of_hard_sigmoid": (
+        lambda k: "sparse_categorical_crossentropy", "hard_sigmoid", "ids"),
+    "binary_of_hard_sigmoid": (lambda k: "binary_crossentropy", "hard_sigmoid", "bits"),
+    "binary_of_relu": (lambda k: "binary_crossentropy", "relu", "bits"),
     "binary_of_softmax": (lambda k: "binary_crossentropy", "softmax", "one_hot"),
     "mse": (lambda k: "mse", None, "real"),
     "mse_object": (lambda k: k.losses.MeanSquaredError(), "tanh", "real"),

@@ -1,0 +1,61 @@
+"""pyframe: neural networks on CPUs with Keras's API over an engine in C++."""
+
+from __future__ import annotations
+
+from pyframe import (
+    activations,
+    callbacks,
+    config,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    regularizers,
+    utils,
+)
+from pyframe._core import build_config, get_isa, get_num_threads, set_isa, set_num_threads
+from pyframe._version import __version__
+from pyframe.layers import Input, Layer
+from pyframe.models import Model, Sequential
+from pyframe.ops import Variable
+
+__all__ = [
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Variable",
+    "__version__",
+    "activations",
+    "build_config",
+    "callbacks",
+    "config",
+    "datasets",
+    "errors",
+    "get_isa",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "set_isa",
+    "set_num_threads",
+    "utils",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Data sets are rarely needed by a program that only predicts: load them when asked for.
+    if name == "datasets":
+        import importlib
+
+        return importlib.import_module("pyframe.datasets")
+    raise AttributeError(f"module 'pyframe' has no attribute {name!r}")

@@ -1,0 +1,261 @@
+"""compile, evaluate and the functions for single batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from pyframe.callbacks import CallbackList
+from pyframe.errors import ConfigurationError, DataError, NotCompiledError
+from pyframe.models import data
+from pyframe.models.compiled import Compiled
+from pyframe.models.epochs import EpochLoop
+from pyframe.models.feeds import (
+    ArrayFeed,
+    Feed,
+    IterableFeed,
+    check_batch_size,
+    check_count,
+    is_batch_source,
+)
+from pyframe.models.prediction import Predictor
+from pyframe.models.steps import BatchSpec, Step, Totals, make_step
+
+Logs = dict[str, float]
+
+
+class Evaluator(Predictor):
+    """A predictor with a loss, metrics and an optimizer."""
+
+    _compiled: Compiled | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Chooses optimizer, loss and metrics.
+
+        Args:
+            optimizer: name or Optimizer.
+            loss: name, Loss, or function of (y_true, y_pred) written with `pyframe.ops`.
+            loss_weights: factor of the loss, None for 1.
+            metrics: names, metrics or functions; never weighted by sample weights.
+            weighted_metrics: the same, weighted by sample weights.
+            run_eagerly: accepted and without effect, as the next three.
+            steps_per_execution: many steps always run in one call.
+            jit_compile: a model always runs as one compiled plan.
+            auto_scale_loss: there is no 16-bit training.
+
+        Raises:
+            ConfigurationError: for an unknown name or type.
+        """
+        self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        cache = self.functions()
+        for key in [k for k in cache if k[0] != "forward"]:
+            del cache[key]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    @property
+    def compiled_state(self) -> Compiled:
+        """What `compile` was given.
+
+        Raises:
+            NotCompiledError: before `compile`.
+        """
+        if self._compiled is None:
+            raise NotCompiledError(
+                f"{self.label} is not compiled. Call model.compile(optimizer=..., loss=...) first."
+            )
+        return self._compiled
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, None before `compile`."""
+        return None if self._compiled is None else self._compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss given to `compile`."""
+        return None if self._compiled is None else self._compiled.loss
+
+    def step_for(self, mode: str) -> Callable[[BatchSpec], Step]:
+        """Returns the function that gives the traced "train" or "test" step for a batch."""
+        compiled = self.compiled_state
+
+        def step_of(spec: BatchSpec) -> Step:
+            key = (mode, spec)
+            step = self.functions().get(key)
+            if step is None:
+                step = make_step(self, compiled, spec, mode == "train")
+                # Tracing may have built layers, which empties the cache: look it up again.
+                self.functions()[key] = step
+            return cast(Step, step)
+
+        return step_of
+
+    def data_feed(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+    ) -> Feed:
+        """Returns the batches of arrays or of an iterable, in their own order.
+
+        Raises:
+            DataError, ShapeError: if they cannot be used.
+        """
+        check_count(steps, "steps", 1)
+        if is_batch_source(x):
+            if y is not None or sample_weight is not None:
+                raise DataError("Targets and weights come from the iterable `x`, not separately.")
+            return IterableFeed(x, lambda *item: data.check_batch(self, *item), steps)
+        batch = data.check_batch(self, x, y, sample_weight)
+        self.step_for("test")(batch.spec)
+        return ArrayFeed(
+            batch, check_batch_size(batch_size, len(batch), steps), steps_per_epoch=steps
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Computes loss and metrics without training.
+
+        Args:
+            x: inputs, array of samples; or an iterable of (x, y) or (x, y, sample_weight).
+            y: targets; None if x is an iterable.
+            batch_size: samples that run at once, 32 if None.
+            verbose: 0 silent, 1 progress bar, 2 one line; "auto" is 1.
+            sample_weight: weight of each sample.
+            steps: number of batches, None for all.
+            callbacks: list of Callback objects.
+            return_dict: whether to return {"loss": ..., "accuracy": ...}.
+
+        Returns:
+            The loss, or [loss, metrics ...] in the order of compile.
+
+        Raises:
+            DataError, ShapeError: if the data cannot be used.
+        """
+        feed = self.data_feed(x, y, sample_weight, batch_size, steps)
+        hooks = CallbackList(
+            callbacks,
+            model=self,
+            params={"epochs": 1, "steps": feed.steps},
+            add_history=False,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+        )
+        try:
+            logs = self.run_test(EpochLoop(feed, self.step_for("test"), "test", hooks), hooks)
+        finally:
+            hooks.close()
+        return flatten_logs(logs, return_dict)
+
+    def run_test(self, loop: EpochLoop, hooks: Any, show: bool = True) -> Logs:
+        """Runs one pass over validation data and returns the logs."""
+        hooks.on_test_begin()
+        totals, _ = loop.run(show)
+        if totals is None:
+            raise DataError("The data to evaluate on gave no batches.")
+        logs = totals.logs()
+        hooks.on_test_end(logs)
+        return logs
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Makes one training step with all samples given.
+
+        Args:
+            x: inputs.
+            y: targets.
+            sample_weight: weight of each sample.
+            class_weight: dictionary {class: weight}.
+            return_dict: whether to return a dictionary.
+
+        Returns:
+            The loss before the step, or [loss, metrics ...].
+        """
+        batch = data.check_batch(self, x, y, sample_weight)
+        if class_weight is not None:
+            batch = data.with_class_weight(self, batch, class_weight)
+        return flatten_logs(self._run_batch("train", batch), return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Computes loss and metrics of one batch.
+
+        Args:
+            x: inputs.
+            y: targets.
+            sample_weight: weight of each sample.
+            return_dict: whether to return a dictionary.
+
+        Returns:
+            The loss, or [loss, metrics ...].
+        """
+        batch = data.check_batch(self, x, y, sample_weight)
+        return flatten_logs(self._run_batch("test", batch), return_dict)
+
+    def _run_batch(self, mode: str, batch: data.Batch) -> Logs:
+        step = self.step_for(mode)(batch.spec)
+        arrays = batch.arrays
+        plan = step.function.plan_for(arrays)
+        _, sums, _ = plan.run_steps(arrays, [None] * len(step.kinds), None, 0, 1)
+        totals = Totals(step)
+        totals.add(sums, len(batch), 1)
+        return totals.logs()
+
+    def evaluate_generator(
+        self, generator: Any, steps: int | None = None, verbose: int | str = 0, **options: Any
+    ) -> Any:
+        """Keras 2 name of `evaluate` on an iterable; options for workers are ignored."""
+        return self.evaluate(generator, steps=steps, verbose=verbose)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Keys of the logs, "loss" first.
+
+        Raises:
+            ConfigurationError: if the shape of the outputs is unknown.
+        """
+        if not self.built:
+            raise ConfigurationError("The metrics are known after the first batch.")
+        shape = self.output_shape
+        return ["loss", *(name for *_, name in self.compiled_state.metrics_for(shape, shape))]
+
+
+def flatten_logs(logs: Logs, return_dict: bool) -> Any:
+    """Returns the logs as they are, as a list in the order of compile, or a single number."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,270 @@
+"""fit: training over epochs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pyframe.callbacks import CallbackList
+from pyframe.errors import ConfigurationError, DataError, NonFiniteError
+from pyframe.models import data
+from pyframe.models.diagnosis import explain_bad_loss
+from pyframe.models.epochs import EpochLoop
+from pyframe.models.evaluation import Evaluator, Logs
+from pyframe.models.feeds import (
+    Advance,
+    ArrayFeed,
+    Feed,
+    IterableFeed,
+    check_batch_size,
+    check_count,
+    is_batch_source,
+    is_indexable,
+)
+from pyframe.ops.dtypes import Array
+from pyframe.utils.random import next_generator
+
+_ON_NAN = ("warn", "raise", "stop")
+
+
+class Trainer(Evaluator):
+    """An evaluator that can be trained."""
+
+    stop_training: bool = False
+    history: Any = None
+    last_bad_batch: list[Array] | None = None
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        on_nan: str = "warn",
+    ) -> Any:
+        """Trains the model.
+
+        Args:
+            x: inputs, array of samples; or an iterable of (x, y) or (x, y, sample_weight).
+            y: targets, array; None if x is an iterable.
+            batch_size: samples of one update, 32 if None.
+            epochs: number of the last epoch, not a count if `initial_epoch` is given.
+            verbose: 0 silent, 1 progress bar, 2 one line an epoch; "auto" is 1.
+            callbacks: list of Callback objects.
+            validation_split: part of the samples, the last ones before shuffling, that is kept
+                for validation.
+            validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches.
+            shuffle: whether to draw a new order each epoch; "batch" shuffles inside batches.
+            class_weight: dictionary {class: weight} for the loss.
+            sample_weight: weight of each sample for the loss.
+            initial_epoch: epoch to start at, to go on with an earlier training.
+            steps_per_epoch: batches of an epoch, None for all.
+            validation_steps: batches of a validation, None for all.
+            validation_batch_size: samples of a validation batch; `batch_size` if None.
+            validation_freq: validate every so many epochs, or a list of epochs (from 1).
+            on_nan: what to do when the loss is NaN or infinite: "warn" once and go on, "stop"
+                training, or "raise" NonFiniteError. All explain the cause.
+
+        Returns:
+            The History: `history.history["loss"]` and so on, one value for each epoch.
+
+        Raises:
+            DataError, ShapeError, ConfigurationError: before the first batch, if data or
+                arguments cannot be used.
+        """
+        compiled = self.compiled_state
+        last = check_count(epochs, "epochs", 0) or 0
+        first = check_count(initial_epoch, "initial_epoch", 0) or 0
+        check_count(steps_per_epoch, "steps_per_epoch", 1)
+        if on_nan not in _ON_NAN:
+            raise ConfigurationError(f"`on_nan` must be one of {_ON_NAN}. Received: {on_nan!r}")
+        if not 0 <= validation_split < 1:
+            raise ConfigurationError(
+                f"`validation_split` must be in [0, 1). Received: {validation_split!r}"
+            )
+        feed: Feed
+        validation: Feed | None = None
+        generator = next_generator() if shuffle else None
+        if is_batch_source(x):
+            if y is not None or validation_split:
+                raise DataError(
+                    "With an iterable `x`, `y` and `validation_split` cannot be given: it yields "
+                    "(x, y) itself; pass `validation_data`."
+                )
+            feed = self._source_feed(x, class_weight, steps_per_epoch, generator)
+        else:
+            batch = data.check_batch(self, x, y, sample_weight)
+            held: data.Batch | None = None
+            if validation_split and validation_data is None:
+                batch, held = data.split_validation(batch, validation_split)
+                _warn_missing_classes(batch, held)
+            if class_weight is not None:
+                batch = data.with_class_weight(self, batch, class_weight)
+            batch_size = check_batch_size(batch_size, len(batch), steps_per_epoch)
+            self.step_for("train")(batch.spec)
+            feed = ArrayFeed(batch, batch_size, shuffle, generator, steps_per_epoch)
+            if held is not None:
+                size = check_batch_size(validation_batch_size or batch_size, len(held))
+                validation = ArrayFeed(held, size, steps_per_epoch=validation_steps)
+        if validation_data is not None:
+            size_or_none = validation_batch_size or batch_size
+            validation = self._validation_feed(validation_data, size_or_none, validation_steps)
+        if verbose and compiled.choices:
+            print("Metrics: " + ", ".join(compiled.choices))
+            compiled.choices = []
+        hooks = CallbackList(
+            callbacks,
+            model=self,
+            params={"epochs": last, "steps": feed.steps},
+            add_history=True,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+        )
+        try:
+            self._run_epochs(range(first, last), feed, validation, hooks, validation_freq, on_nan)
+        finally:
+            hooks.close()
+        return hooks.history
+
+    def _run_epochs(
+        self,
+        epochs: range,
+        feed: Feed,
+        validation: Feed | None,
+        hooks: Any,
+        validation_freq: Any,
+        on_nan: str,
+    ) -> None:
+        epoch = epochs.start
+        self.stop_training = False
+
+        def bad_loss(batch: int, advance: Advance) -> bool:
+            return self._explain(batch, epoch, advance, on_nan)
+
+        step_of = self.step_for("train")
+        loop = EpochLoop(feed, step_of, "train", hooks, bad_loss, lambda: self.stop_training)
+        test_loop: EpochLoop | None = None
+        if validation is not None:
+            test_loop = EpochLoop(validation, self.step_for("test"), "test", hooks)
+        logs: Logs = {}
+        hooks.on_train_begin()
+        for epoch in epochs:
+            hooks.on_epoch_begin(epoch)
+            totals, _ = loop.run()
+            if totals is None:
+                raise DataError("The training data gave no batches.")
+            logs = totals.logs()
+            if test_loop is not None and _due(epoch, validation_freq):
+                found = self.run_test(test_loop, hooks, show=False)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            hooks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        hooks.on_train_end(logs)
+
+    def _explain(self, batch: int, epoch: int, advance: Advance, on_nan: str) -> bool:
+        arrays = advance.batch()
+        self.last_bad_batch = arrays
+        text = explain_bad_loss(self, advance.spec, arrays, batch, epoch)
+        if on_nan == "raise":
+            raise NonFiniteError(text)
+        warnings.warn(text, RuntimeWarning, stacklevel=6)
+        if on_nan == "stop":
+            self.stop_training = True
+        return on_nan == "warn"
+
+    def _source_feed(
+        self, source: Any, class_weight: Any, steps: int | None, generator: Any
+    ) -> IterableFeed:
+        def check(x: Any, y: Any, sample_weight: Any) -> data.Batch:
+            batch = data.check_batch(self, x, y, sample_weight)
+            if class_weight is not None:
+                batch = data.with_class_weight(self, batch, class_weight)
+            return batch
+
+        return IterableFeed(source, check, steps, generator if is_indexable(source) else None)
+
+    def _validation_feed(
+        self, validation_data: Any, batch_size: int | None, steps: int | None
+    ) -> Feed:
+        if is_batch_source(validation_data):
+            return self.data_feed(validation_data, None, None, batch_size, steps)
+        parts = tuple(validation_data)
+        if len(parts) not in (2, 3):
+            raise DataError(
+                "`validation_data` must be (x, y) or (x, y, sample_weight). "
+                f"Received {len(parts)} parts."
+            )
+        return self.data_feed(
+            parts[0], parts[1], parts[2] if len(parts) == 3 else None, batch_size, steps
+        )
+
+    def fit_generator(
+        self,
+        generator: Any,
+        steps_per_epoch: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = 1,
+        callbacks: Any = None,
+        validation_data: Any = None,
+        validation_steps: int | None = None,
+        class_weight: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Keras 2 name of `fit` on an iterable; the options for workers have no effect."""
+        return self.fit(
+            generator,
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            validation_steps=validation_steps,
+            class_weight=class_weight,
+            shuffle=shuffle,
+            initial_epoch=initial_epoch,
+            validation_freq=validation_freq,
+        )
+
+
+def _due(epoch: int, frequency: Any) -> bool:
+    if isinstance(frequency, (int, np.integer)):
+        return bool(frequency > 0) and (epoch + 1) % int(frequency) == 0
+    if isinstance(frequency, Iterable):
+        return epoch + 1 in list(frequency)
+    raise ConfigurationError(
+        f"`validation_freq` must be an integer or a list of epochs. Received: {frequency!r}"
+    )
+
+
+def _warn_missing_classes(train: data.Batch, held: data.Batch) -> None:
+    assert train.target is not None
+    assert held.target is not None
+    missing = data.missing_classes(train.target, held.target)
+    if missing:
+        warnings.warn(
+            f"validation_split keeps the last samples for validation; they hold the classes "
+            f"{missing[:10]}, which the training part lacks. Are the samples sorted by class? "
+            "Shuffle x and y together before fit.",
+            stacklevel=3,
+        )

@@ -1,0 +1,232 @@
+"""The forward pass on arrays: predict, model(x), predict_on_batch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from pyframe import _core
+from pyframe.callbacks import CallbackList
+from pyframe.errors import DataError
+from pyframe.layers.base import Layer
+from pyframe.layers.weights import structure_version
+from pyframe.models.data import check_inputs
+from pyframe.models.epochs import Stretch
+from pyframe.models.feeds import (
+    IterableFeed,
+    check_batch_size,
+    check_count,
+    is_batch_source,
+    split_item,
+)
+from pyframe.ops.dtypes import Array
+from pyframe.ops.tensor import Tensor
+
+_QUIET = ("auto", 0)
+_READY_LIMIT = 8
+
+
+class Predictor(Layer):
+    """A layer that takes whole data sets.
+
+    Weights are only read here and every running call has an arena of its own, so any number of
+    threads may predict with one model.
+    """
+
+    # Plans by (shape, dtype) of the input, for calls that need no further check.
+    _ready: dict[tuple[tuple[int, ...], str], _core.Plan]
+
+    def build_from(self, array: Array) -> None:
+        """Builds the model for samples like those of an array."""
+        self.ensure_built((None, *array.shape[1:]))
+
+    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Applies the model to arrays (as one batch) or to symbolic tensors.
+
+        Args:
+            inputs: arrays or tensors.
+            *args: further arguments of `call`.
+            training: whether dropout and the like are active.
+            **kwargs: further arguments of `call`.
+
+        Returns:
+            NumPy arrays for arrays, tensors for tensors.
+        """
+        if type(inputs) is np.ndarray and not training and not args and not kwargs:
+            plan = self._ready_plan(inputs)
+            return self._run_whole(inputs) if plan is None else plan.run((inputs,))[0]
+        first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
+        if args or kwargs or isinstance(first, Tensor):
+            return super().__call__(inputs, *args, training=training, **kwargs)
+        return self._run_whole(inputs, bool(training))
+
+    def _ready_plan(self, x: Array) -> _core.Plan | None:
+        ready = self.__dict__.get("_ready")
+        if ready is None or self._functions_version != structure_version():
+            return None
+        plan: _core.Plan | None = ready.get((x.shape, x.dtype.char))
+        return plan if x.flags.c_contiguous else None
+
+    def _run_whole(self, x: Any, training: bool = False) -> Any:
+        arrays = check_inputs(self, x)
+        function, listed = self.forward_function(arrays, training=training)
+        plan = function.plan_for(arrays)
+        outputs = plan.run(arrays)
+        if listed:
+            return outputs
+        if arrays[0] is x and not training:
+            ready = self.__dict__.setdefault("_ready", {})
+            if len(ready) >= _READY_LIMIT:
+                ready.clear()
+            ready[x.shape, x.dtype.char] = plan
+        return outputs[0]
+
+    def functions(self) -> dict[Any, Any]:
+        """Returns the traced functions of the model; emptied when its structure changed."""
+        before = self.__dict__.get("_functions")
+        now = super().functions()
+        if now is not before:
+            self._ready = {}
+        return now
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Computes the outputs for all samples.
+
+        Args:
+            x: inputs, array of samples; or an iterable of batches.
+            batch_size: samples that run at once, 32 if None; it does not change the outputs.
+            verbose: 0 silent, 1 progress bar; "auto" shows a bar if there are several batches.
+            steps: number of batches, None for all.
+            callbacks: list of Callback objects.
+
+        Returns:
+            NumPy array of the outputs, a list of arrays for several outputs.
+
+        Raises:
+            DataError, ShapeError: if x cannot be used.
+        """
+        if (
+            type(x) is np.ndarray
+            and batch_size is None
+            and callbacks is None
+            and steps is None
+            and verbose in _QUIET
+        ):
+            plan = self._ready_plan(x)
+            if plan is not None:
+                return plan.run((x,))[0]
+        if is_batch_source(x):
+            return self._predict_source(x, check_count(steps, "steps", 1), verbose, callbacks)
+        arrays = check_inputs(self, x)
+        rows = len(arrays[0])
+        size = check_batch_size(batch_size, rows, check_count(steps, "steps", 1))
+        if rows <= size and callbacks is None and verbose in _QUIET:
+            return self._run_whole(x)
+        hooks = self._prediction_hooks(callbacks, verbose, -(-rows // size))
+        return self._predict_arrays(arrays, min(size, rows), steps, hooks)
+
+    def _prediction_hooks(self, callbacks: Any, verbose: int | str, steps: int | None) -> Any:
+        bar = verbose != 0 and not (verbose == "auto" and steps == 1)
+        return CallbackList(
+            callbacks,
+            model=self,
+            params={"epochs": 1, "steps": steps},
+            add_history=False,
+            add_progbar=bar,
+            verbose=verbose if bar else 0,
+        )
+
+    def _predict_arrays(self, arrays: list[Array], size: int, steps: int | None, hooks: Any) -> Any:
+        function, listed = self.forward_function(arrays)
+        rows = len(arrays[0])
+        if steps is not None:
+            rows = min(rows, steps * size)
+        full, rest = divmod(rows, size)
+        plans = [(function.plan(tuple((size, *a.shape[1:]) for a in arrays)), full)]
+        if rest:
+            plans.append((function.plan(tuple((rest, *a.shape[1:]) for a in arrays)), 1))
+        outputs: list[Array] = [
+            np.empty((len(arrays[0]), *shape[1:]), dtype)
+            for shape, dtype in zip(
+                plans[0][0].output_shapes, plans[0][0].output_dtypes, strict=True
+            )
+        ]
+        each = hooks.needs_batches("predict")
+        stretch = Stretch()
+        hooks.on_predict_begin()
+        done = 0
+        try:
+            for plan, batches in plans:
+                end = done + batches
+                while done < end:
+                    count = 1 if each else min(stretch.limit, end - done)
+                    if each:
+                        hooks.on_predict_batch_begin(done)
+                    started = time.perf_counter()
+                    plan.run_steps(arrays, outputs, None, done * size, count)
+                    stretch.learn(count, time.perf_counter() - started)
+                    done += count
+                    if each:
+                        part = [o[(done - 1) * size : done * size] for o in outputs]
+                        logs = {"outputs": part if listed else part[0]}
+                        hooks.on_predict_batch_end(done - 1, logs)
+                    elif hooks.wants_progress:
+                        hooks.progress(done)
+        finally:
+            hooks.close()
+        hooks.on_predict_end()
+        outputs = [o[:rows] for o in outputs]
+        return outputs if listed else outputs[0]
+
+    def _predict_source(
+        self, source: Any, steps: int | None, verbose: int | str, callbacks: Any
+    ) -> Any:
+        feed = IterableFeed(source, None, steps)
+        hooks = self._prediction_hooks(callbacks, verbose, feed.steps)
+        hooks.on_predict_begin()
+        feed.start_epoch()
+        parts: list[Any] = []
+        try:
+            while feed.has_more():
+                hooks.on_predict_batch_begin(len(parts))
+                x = split_item(feed.take())[0]
+                parts.append(self._run_whole(x))
+                hooks.on_predict_batch_end(len(parts) - 1, {"outputs": parts[-1]})
+        finally:
+            hooks.close()
+        hooks.on_predict_end()
+        if not parts:
+            raise DataError("`x` gave no batches.")
+        if isinstance(parts[0], list):
+            return [np.concatenate([p[i] for p in parts]) for i in range(len(parts[0]))]
+        return np.concatenate(parts)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Computes the outputs for one batch; the same as calling the model."""
+        return self(x)
+
+    def predict_generator(
+        self, generator: Any, steps: int | None = None, verbose: int | str = 0, **options: Any
+    ) -> Any:
+        """Keras 2 name of `predict` on an iterable; options for workers are ignored."""
+        return self.predict(generator, steps=steps, verbose=verbose)
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
+        """Returns the most likely class of each sample (Keras 1 and 2)."""
+        outputs = self.predict(x, batch_size, verbose)
+        if outputs.shape[-1] == 1:
+            return np.asarray(outputs > 0.5).astype("int32")
+        return np.asarray(outputs.argmax(axis=-1))
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """Keras 1 and 2 name of `predict`."""
+        return self.predict(x, batch_size, verbose)
