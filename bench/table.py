@@ -38,10 +38,11 @@ def markdown(report: Report) -> str:
         lines.append("| " + " | ".join(row(name, measured, peers)) + " |")
     peaks = [w["peak"] for w in report["workloads"].values() if w["peak"]]
     peak = f", FMA peak {max(peaks) / 1e9:.0f} GFLOP/s" if peaks else ""
+    versions = "; ".join(dict.fromkeys(report["versions"].values()))
     lines.append("")
     lines.append(
         f"{report['cpu']}, {report['threads']} threads{peak}; median of {report['rounds']} "
-        f"interleaved rounds; {'; '.join(report['versions'].values())}; {report['date']}."
+        f"interleaved rounds; {versions}; {report['date']}."
     )
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyframe._version import __version__
+from pyframe.callbacks import LambdaCallback
 from pyframe.datasets import mnist5k
 from pyframe.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from pyframe.models import Sequential
@@ -20,6 +21,8 @@ from pyframe.regularizers import l1, l2
 from pyframe.utils import plot_history, plot_images, set_random_seed
 
 _SHEET = 32  # most digits on the sheet of errors
+# The learning rate falls from the first to the last number, by the same factor in every epoch.
+_LEARNING_RATES = (3e-3, 6e-5)
 
 
 def build_model() -> Any:
@@ -34,6 +37,23 @@ def build_model() -> Any:
     model.add(Dense(10, activation="softmax", kernel_regularizer=l1(0.01)))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def train(model: Any, x: Any, y: Any, validation_data: Any, epochs: int) -> Any:
+    """Trains in batches of 32 and returns the history."""
+
+    def set_learning_rate(epoch: int, logs: Any) -> None:
+        first, last = _LEARNING_RATES
+        model.optimizer.learning_rate = first * (last / first) ** (epoch / max(epochs - 1, 1))
+
+    return model.fit(
+        x,
+        y,
+        batch_size=32,
+        epochs=epochs,
+        validation_data=validation_data,
+        callbacks=[LambdaCallback(on_epoch_begin=set_learning_rate)],
+    )
 
 
 def save_pictures(
@@ -79,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0.
     """
     parser = argparse.ArgumentParser(prog="python -m pyframe", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=12, help="passes over the digits (12)")
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the digits (30)")
     parser.add_argument("--out", type=Path, default=Path("pyframe-output"), help="picture folder")
     parser.add_argument("--seed", type=int, default=1, help="seed of all random numbers (1)")
     options = parser.parse_args(arguments)
@@ -94,9 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model.summary()
 
     start = time.perf_counter()
-    history = model.fit(
-        x_train, y_train, batch_size=32, epochs=options.epochs, validation_data=(x_new, y_test)
-    )
+    history = train(model, x_train, y_train, (x_new, y_test), options.epochs)
     seconds = time.perf_counter() - start
     predicted = model.predict(x_new, verbose=0).argmax(axis=-1)
     right = int((predicted == y_test).sum())

@@ -6,6 +6,9 @@ Keras catches them without change.
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class PyframeError(Exception):
     """Base of every error that pyframe raises on purpose."""
@@ -37,3 +40,13 @@ class SymbolicTensorError(PyframeError, TypeError):
 
 class NonFiniteError(PyframeError, ValueError):
     """The loss became NaN or infinite and `on_nan="raise"` was asked for."""
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warns with the line of the user's program that led here, not one of pyframe's own."""
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("pyframe."):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level)

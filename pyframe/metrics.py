@@ -140,9 +140,9 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Returns 1 where y_pred is largest at the class number y_true, else 0."""
     if rank(y_true) == rank(y_pred) and static_shape(y_true)[-1] == 1:
         y_true = ops.squeeze(y_true, -1)
-    hits = ops.equal(ops.cast(y_true, "int32"), ops.argmax(y_pred, -1))
-    losses.check_same_shape(static_shape(y_true), static_shape(hits))
-    return hits
+    predicted = ops.argmax(y_pred, -1)
+    losses.check_same_shape(static_shape(y_true), static_shape(predicted))
+    return ops.equal(ops.cast(y_true, "int32"), predicted)
 
 
 class Accuracy(MeanMetricWrapper):

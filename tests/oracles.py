@@ -36,7 +36,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
 
 
 UNARY: dict[str, Callable[..., Array]] = {
@@ -63,6 +63,13 @@ UNARY: dict[str, Callable[..., Array]] = {
     "sign": np.sign,
     "clip": lambda x, low, high: np.clip(x, low, high),
     "stop_gradient": lambda x: x,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.round,  # halves to even
+    "sin": np.sin,
+    "cos": np.cos,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
 }
 
 BINARY: dict[str, Callable[..., Array]] = {
@@ -83,6 +90,14 @@ def equal(a: Array, b: Array, dtype: str) -> Array:
     return np.equal(a, b).astype(dtype)
 
 
+def greater_equal(a: Array, b: Array, dtype: str) -> Array:
+    return np.greater_equal(a, b).astype(dtype)
+
+
+def select(condition: Array, a: Array, b: Array) -> Array:
+    return np.where(condition != 0, a, b)
+
+
 def greater(a: Array, b: Array, dtype: str) -> Array:
     return np.greater(a, b).astype(dtype)
 
@@ -93,11 +108,11 @@ def greater(a: Array, b: Array, dtype: str) -> Array:
 def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
     a = np.swapaxes(a, -1, -2) if transpose_a else a
     b = np.swapaxes(b, -1, -2) if transpose_b else b
-    return np.einsum("...mk,...kn->...mn", a, b)
+    return np.asarray(np.einsum("...mk,...kn->...mn", a, b))
 
 
 def dense(x: Array, w: Array, bias: Array | None = None) -> Array:
-    y = np.einsum("...k,kn->...n", x, w)
+    y: Array = np.einsum("...k,kn->...n", x, w)
     return y if bias is None else y + bias
 
 
@@ -192,7 +207,24 @@ def concat(*arrays: Array, axis: int) -> Array:
 
 
 def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
-    return np.broadcast_to(x, tuple(shape)).copy()
+    return np.array(np.broadcast_to(x, tuple(shape)))
+
+
+def broadcast_like(x: Array, like: Array) -> Array:
+    return broadcast_to(x, like.shape)
+
+
+def one_hot(ids: Array, depth: int, dtype: str) -> Array:
+    return np.asarray(ids[..., None] == np.arange(depth), dtype)
+
+
+def in_top_k(predictions: Array, ids: Array, k: int) -> Array:
+    """1 where fewer than k classes score higher than the id's; bad ids are misses."""
+    classes = predictions.shape[-1]
+    valid = (ids >= 0) & (ids < classes)
+    safe = np.where(valid, ids, 0).astype(np.int64)
+    own = np.take_along_axis(predictions, safe[..., None], axis=-1)
+    return np.asarray(((predictions > own).sum(axis=-1) < k) & valid, np.float64)
 
 
 def _reduce(function: Callable[..., Any]) -> Callable[..., Array]:
@@ -209,7 +241,7 @@ reduce_max = _reduce(np.max)
 
 
 def argmax(x: Array) -> Array:
-    return np.argmax(x, axis=-1).astype(np.int32)
+    return np.asarray(np.argmax(x, axis=-1), np.int32)
 
 
 def log_softmax(x: Array) -> Array:

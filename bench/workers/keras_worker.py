@@ -86,7 +86,6 @@ class KerasTensorFlow(Worker):
         optimizer, loss = keras.optimizers.get(optimizer_name), keras.losses.get(loss_name)
         optimizer.build(model.trainable_variables)
 
-        @tf.function(jit_compile=jit)
         def step(xs: Any, ys: Any) -> Any:
             with tf.GradientTape() as tape:
                 value = tf.reduce_mean(loss(ys, model(xs, training=True)))
@@ -96,6 +95,7 @@ class KerasTensorFlow(Worker):
             optimizer.apply(gradients)
             return value
 
+        compiled = tf.function(step, jit_compile=jit)
         batches = [
             (tf.constant(x[i : i + size]), tf.constant(y[i : i + size]))
             for i in range(0, workload.rows, size)
@@ -104,7 +104,7 @@ class KerasTensorFlow(Worker):
         def run(iterations: int) -> None:
             value = None
             for i in range(iterations):
-                value = step(*batches[i % len(batches)])
+                value = compiled(*batches[i % len(batches)])
             if value is not None:
                 value.numpy()
 

@@ -143,8 +143,11 @@ void PlanBuilder::lower() {
     if (spec.shape.empty()) {
       dispatch_any(spec.dtype, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        lowering.tasks("output", 1, {read_whole(outputs_[i])}, 1,
-                       [=](const Call& c) { c.scalars[i] = static_cast<double>(*c.at<T>(0)); });
+        lowering.tasks("output", 1, {read_whole(outputs_[i])}, 1, [=](const Call& c) {
+          c.scalars[i] = static_cast<double>(*c.at<T>(0));
+          if (i == 0 && c.not_finite != nullptr && !std::isfinite(c.scalars[0]))
+            c.not_finite->store(true, std::memory_order_relaxed);
+        });
       });
       continue;
     }

@@ -16,7 +16,7 @@ struct GemmTile {
 // address with 2 more registers. All loops over rows and vectors must be unrolled completely:
 // otherwise the accumulators live in memory.
 template <typename T, int Rows, int Vectors, int Panels>
-void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
+__attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
   constexpr int kCount = Vectors * Panels;
   constexpr int64_t kPanel = kTileVectors * kLanes<T>;
   Vec<T> acc[Rows][kCount];

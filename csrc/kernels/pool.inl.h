@@ -1,4 +1,6 @@
-// Pooling over NHWC images, vectorised over channels.
+// Pooling over NHWC images, vectorised over channels. With few channels a whole vector is still
+// loaded and stored where the array goes on behind them: outputs are written in ascending order,
+// so what is overwritten there is written later.
 
 // The real cells [begin, end) of a window of `size` cells that starts at `start`.
 struct Cells {
@@ -8,75 +10,164 @@ struct Cells {
   PF_INLINE int64_t count() const { return end > begin ? end - begin : 0; }
 };
 
-// Loads `count` elements at p, reading a whole vector if the array, ending at `end`, has it: the
-// lanes beyond count are anything.
-template <typename T>
-PF_INLINE Vec<T> load_lanes(const T* p, int64_t count, const T* end) {
-  return count >= kLanes<T> || end - p >= kLanes<T> ? load<T>(p) : load_part<T>(p, count);
-}
-
-// Stores `count` elements at p. Whatever lies behind them up to `end` may be overwritten: outputs
-// are written in ascending order, so it is written later.
-template <typename T>
-PF_INLINE void store_lanes(T* p, Vec<T> v, int64_t count, const T* end) {
-  if (count >= kLanes<T> || end - p >= kLanes<T>) {
-    store<T>(p, v);
-  } else {
-    store_part<T>(p, v, count);
-  }
-}
-
-template <typename T>
-PF_INLINE void store_index(uint8_t* p, IVec<T> v, int64_t count, const uint8_t* end) {
-  const Bytes<T> bytes = narrow<T>(v);
-  if (count >= kLanes<T> || end - p >= kLanes<T>) {
-    *reinterpret_cast<typename VecTypes<T>::BytesMemory*>(p) = bytes;
-  } else {
-    for (int64_t i = 0; i < count; ++i) p[i] = bytes[i];
-  }
-}
-
-template <typename T>
-PF_INLINE IVec<T> load_index(const uint8_t* p, int64_t count, const uint8_t* end) {
-  Bytes<T> bytes{};
-  if (count >= kLanes<T> || end - p >= kLanes<T>) {
-    bytes = *reinterpret_cast<const typename VecTypes<T>::BytesMemory*>(p);
-  } else {
-    for (int64_t i = 0; i < count; ++i) bytes[i] = p[i];
-  }
-  return widen<T>(bytes);
-}
-
+// The largest cell and its position. A NaN counts as larger than any number. The quick way takes
+// it for +infinity, which is right unless the result is +infinity: then the window is looked at
+// again, exactly.
 template <typename T, bool WithIndex>
-void max_pool_images(const PoolShape& s, const T* x, T* y, uint8_t* index) {
+struct MaxCell {
+  static constexpr bool kIndex = WithIndex;
+  Vec<T> best;
+  IVec<T> at;
+
+  PF_INLINE explicit MaxCell(int64_t first)
+      : best(splat<T>(-kInfinity<T>)), at(splat_int<T>(first)) {}
+  PF_INLINE void add(Vec<T> v, int64_t position) {
+    v = v < kInfinity<T> ? v : splat<T>(kInfinity<T>);
+    if (WithIndex) at = v > best ? splat_int<T>(position) : at;
+    best = v > best ? v : best;
+  }
+  PF_INLINE void add_exactly(Vec<T> v, int64_t position) {
+    const IVec<T> take = ~(v <= best) & (best == best);
+    best = take ? v : best;
+    if (WithIndex) at = take ? splat_int<T>(position) : at;
+  }
+  PF_INLINE bool in_doubt() const { return any_lane<T>(best == kInfinity<T>); }
+  PF_INLINE Vec<T> result(int64_t) const { return best; }
+};
+
+template <typename T>
+struct MeanCell {
+  static constexpr bool kIndex = false;
+  Vec<T> total{};
+  IVec<T> at;
+
+  PF_INLINE explicit MeanCell(int64_t) {}
+  PF_INLINE void add(Vec<T> v, int64_t) { total += v; }
+  PF_INLINE void add_exactly(Vec<T>, int64_t) {}
+  PF_INLINE bool in_doubt() const { return false; }
+  PF_INLINE Vec<T> result(int64_t cells) const {
+    return total / static_cast<T>(cells > 0 ? cells : 1);
+  }
+};
+
+template <typename T>
+PF_INLINE void store_index(uint8_t* p, IVec<T> v, int64_t count, bool part) {
+  const Bytes<T> b = narrow<T>(v);
+  if (part) {
+    for (int64_t i = 0; i < count; ++i) p[i] = b[i];
+  } else {
+    *reinterpret_cast<typename VecTypes<T>::BytesMemory*>(p) = b;
+  }
+}
+
+template <typename T>
+PF_INLINE IVec<T> load_index(const uint8_t* p, int64_t count, bool part) {
+  Bytes<T> b{};
+  if (part) {
+    for (int64_t i = 0; i < count; ++i) b[i] = p[i];
+  } else {
+    b = *reinterpret_cast<const typename VecTypes<T>::BytesMemory*>(p);
+  }
+  return widen<T>(b);
+}
+
+// The real cells of one window, rows x columns of them from x on; the first is at position
+// `first`. Loads `count` channels if `part`, else a vector.
+template <typename T, typename Cell, bool Exactly>
+PF_INLINE void pool_cells(const PoolShape& s, const T* x, int64_t rows, int64_t columns,
+                          int64_t first, int64_t count, bool part, Cell* cell) {
+  for (int64_t a = 0; a < rows; ++a, x += s.w * s.c) {
+    const T* p = x;
+    for (int64_t b = 0; b < columns; ++b, p += s.c) {
+      const Vec<T> v = part ? load_part<T>(p, count) : load<T>(p);
+      const int64_t position = first + a * s.kw + b;
+      Exactly ? cell->add_exactly(v, position) : cell->add(v, position);
+    }
+  }
+}
+
+template <typename T, typename Cell>
+__attribute__((noinline)) void pool_cells_exactly(const PoolShape& s, const T* x, int64_t rows,
+                                                  int64_t columns, int64_t first, int64_t count,
+                                                  bool part, Cell* cell) {
+  *cell = Cell(first);
+  pool_cells<T, Cell, true>(s, x, rows, columns, first, count, part, cell);
+}
+
+// One output from rows x columns real cells, the first of them at x and at position `first` of
+// the window; K = 2, 3: a window of K x K real cells. `whole`: whole vectors may be used.
+template <typename T, typename Cell, int K>
+PF_INLINE void pool_window(const PoolShape& s, const T* x, int64_t rows, int64_t columns,
+                           int64_t first, T* y, uint8_t* index, bool whole) {
+  const int64_t row_stride = s.w * s.c;
+  for (int64_t c = 0; c < s.c; c += kLanes<T>) {
+    const int64_t count = s.c - c;
+    const bool part = !whole && count < kLanes<T>;
+    Cell cell(first);
+    if constexpr (K > 0) {
+      PF_UNROLL
+      for (int a = 0; a < K; ++a) {
+        PF_UNROLL
+        for (int b = 0; b < K; ++b) {
+          cell.add(load<T>(x + a * row_stride + b * s.c + c), a * K + b);
+        }
+      }
+    } else {
+      pool_cells<T, Cell, false>(s, x + c, rows, columns, first, count, part, &cell);
+    }
+    if (__builtin_expect(cell.in_doubt(), 0)) {
+      Cell exact(first);
+      pool_cells_exactly<T, Cell>(s, x + c, rows, columns, first, count, part, &exact);
+      cell = exact;
+    }
+    const Vec<T> v = cell.result(K > 0 ? K * K : rows * columns);
+    part ? store_part<T>(y + c, v, count) : store<T>(y + c, v);
+    if (Cell::kIndex) store_index<T>(index + c, cell.at, count, part);
+  }
+}
+
+template <typename T, typename Cell, int K>
+PF_INLINE void pool_inside(const PoolShape& s, const T* x, int64_t outputs, T* y, uint8_t* index) {
+  for (int64_t i = 0; i < outputs; ++i, x += s.sw * s.c, y += s.c, index += Cell::kIndex * s.c) {
+    pool_window<T, Cell, K>(s, x, K, K, 0, y, index, true);
+  }
+}
+
+template <typename T, typename Cell>
+void pool_images(const PoolShape& s, const T* x, T* y, uint8_t* index) {
   const T* x_end = x + s.n * s.h * s.w * s.c;
   const T* y_end = y + s.n * s.oh * s.ow * s.c;
-  const uint8_t* index_end = index + (WithIndex ? s.n * s.oh * s.ow * s.c : 0);
+  // Outputs [inside, inside_end) of a row have all columns of their windows.
+  const int64_t inside = (s.pl + s.sw - 1) / s.sw;
+  int64_t inside_end = s.w + s.pl < s.kw ? 0 : (s.w + s.pl - s.kw) / s.sw + 1;
+  inside_end = inside_end < s.ow ? inside_end : s.ow;
   for (int64_t i = 0; i < s.n; ++i, x += s.h * s.w * s.c) {
     for (int64_t oh = 0; oh < s.oh; ++oh) {
       const int64_t top = oh * s.sh - s.pt;
       const Cells rows(top, s.kh, s.h);
-      for (int64_t ow = 0; ow < s.ow; ++ow) {
+      const bool whole =
+          x + rows.end * s.w * s.c + kLanes<T> <= x_end && y + s.ow * s.c + kLanes<T> <= y_end;
+      const bool fast = whole && rows.count() == s.kh && s.kh == s.kw && (s.kh == 2 || s.kh == 3);
+      for (int64_t ow = 0; ow < s.ow;) {
         const int64_t left = ow * s.sw - s.pl;
-        const Cells columns(left, s.kw, s.w);
-        for (int64_t c = 0; c < s.c; c += kLanes<T>) {
-          const int64_t count = s.c - c;
-          Vec<T> best = splat<T>(-kInfinity<T>);
-          IVec<T> at = splat_int<T>((rows.begin - top) * s.kw + (columns.begin - left));
-          for (int64_t h = rows.begin; h < rows.end; ++h) {
-            const T* p = x + (h * s.w + columns.begin) * s.c + c;
-            for (int64_t w = columns.begin; w < columns.end; ++w, p += s.c) {
-              const Vec<T> v = load_lanes<T>(p, count, x_end);
-              const IVec<T> take = is_larger<T>(v, best);
-              best = take ? v : best;
-              if (WithIndex) at = take ? splat_int<T>((h - top) * s.kw + (w - left)) : at;
-            }
+        int64_t done = 1;
+        if (fast && ow >= inside && ow < inside_end) {
+          const T* p = x + (top * s.w + left) * s.c;
+          done = inside_end - ow;
+          if (s.kh == 2) {
+            pool_inside<T, Cell, 2>(s, p, done, y, index);
+          } else {
+            pool_inside<T, Cell, 3>(s, p, done, y, index);
           }
-          store_lanes<T>(y + c, best, count, y_end);
-          if (WithIndex) store_index<T>(index + c, at, count, index_end);
+        } else {
+          const Cells columns(left, s.kw, s.w);
+          const int64_t first = (rows.begin - top) * s.kw + (columns.begin - left);
+          pool_window<T, Cell, 0>(s, x + (rows.begin * s.w + columns.begin) * s.c, rows.count(),
+                                  columns.count(), first, y, index, whole);
         }
-        y += s.c;
-        if (WithIndex) index += s.c;
+        ow += done;
+        y += done * s.c;
+        index += Cell::kIndex * done * s.c;
       }
     }
   }
@@ -85,124 +176,127 @@ void max_pool_images(const PoolShape& s, const T* x, T* y, uint8_t* index) {
 template <typename T>
 void max_pool(const PoolShape& s, const T* x, T* y, uint8_t* index) {
   if (index != nullptr) {
-    max_pool_images<T, true>(s, x, y, index);
+    pool_images<T, MaxCell<T, true>>(s, x, y, index);
   } else {
-    max_pool_images<T, false>(s, x, y, nullptr);
+    pool_images<T, MaxCell<T, false>>(s, x, y, nullptr);
   }
 }
 
 template <typename T>
 void average_pool(const PoolShape& s, const T* x, T* y) {
-  const T* x_end = x + s.n * s.h * s.w * s.c;
-  const T* y_end = y + s.n * s.oh * s.ow * s.c;
-  for (int64_t i = 0; i < s.n; ++i, x += s.h * s.w * s.c) {
-    for (int64_t oh = 0; oh < s.oh; ++oh) {
-      const Cells rows(oh * s.sh - s.pt, s.kh, s.h);
-      for (int64_t ow = 0; ow < s.ow; ++ow, y += s.c) {
-        const Cells columns(ow * s.sw - s.pl, s.kw, s.w);
-        const int64_t cells = rows.count() * columns.count();
-        const T divisor = static_cast<T>(cells > 0 ? cells : 1);
-        for (int64_t c = 0; c < s.c; c += kLanes<T>) {
-          const int64_t count = s.c - c;
-          Vec<T> total{};
-          for (int64_t h = rows.begin; h < rows.end; ++h) {
-            const T* p = x + (h * s.w + columns.begin) * s.c + c;
-            for (int64_t w = columns.begin; w < columns.end; ++w, p += s.c) {
-              total += load_lanes<T>(p, count, x_end);
-            }
-          }
-          store_lanes<T>(y + c, total / divisor, count, y_end);
-        }
-      }
-    }
-  }
+  pool_images<T, MeanCell<T>>(s, x, y, nullptr);
 }
 
-// The part of an output's gradient that goes to cell `at` (a * kw + b) of its window.
+// One output whose window holds the cell at hand: where it is, the cell's position in its window,
+// and 1 / (number of real cells in the window).
+template <typename T>
+struct Giver {
+  int64_t offset, at;
+  T weight;
+};
+
+// What a giver gives to the cell, for `count` channels from c on.
 template <typename T>
 struct MaxShare {
   const T* dy;
   const uint8_t* index;
-  const T* dy_end;
-  const uint8_t* index_end;
-  PF_INLINE Vec<T> share(int64_t offset, int64_t count, int64_t at, int64_t) const {
-    return keep<T>(load_index<T>(index + offset, count, index_end) == splat_int<T>(at),
-                   load_lanes<T>(dy + offset, count, dy_end));
+
+  PF_INLINE Vec<T> operator()(const Giver<T>& g, int64_t c, int64_t count, bool part) const {
+    const int64_t i = g.offset + c;
+    const Vec<T> v = part ? load_part<T>(dy + i, count) : load<T>(dy + i);
+    return keep<T>(load_index<T>(index + i, count, part) == splat_int<T>(g.at), v);
   }
 };
 
 template <typename T>
-struct AverageShare {
+struct MeanShare {
   const T* dy;
-  const T* dy_end;
-  PF_INLINE Vec<T> share(int64_t offset, int64_t count, int64_t, int64_t cells) const {
-    return load_lanes<T>(dy + offset, count, dy_end) / static_cast<T>(cells);
+
+  PF_INLINE Vec<T> operator()(const Giver<T>& g, int64_t c, int64_t count, bool part) const {
+    const int64_t i = g.offset + c;
+    return (part ? load_part<T>(dy + i, count) : load<T>(dy + i)) * g.weight;
   }
 };
 
-// Windows that do not overlap: every element of dx is written once, in ascending order.
-template <typename T, typename F>
-void pool_grad_apart(const PoolShape& s, const F& f, T* dx) {
-  const T* dx_end = dx + s.n * s.h * s.w * s.c;
-  for (int64_t i = 0; i < s.n; ++i) {
-    for (int64_t h = 0; h < s.h; ++h) {
-      const int64_t oh = (h + s.pt) / s.sh, a = (h + s.pt) % s.sh;
-      if (oh >= s.oh || a >= s.kh) {
-        fill<T>(dx, s.w * s.c, 0);
-        dx += s.w * s.c;
-        continue;
-      }
-      const int64_t rows = Cells(oh * s.sh - s.pt, s.kh, s.h).count();
-      const int64_t offset_row = (i * s.oh + oh) * s.ow;
-      int64_t ow = s.pl / s.sw, b = s.pl % s.sw;
-      for (int64_t w = 0; w < s.w; ++w, dx += s.c) {
-        const bool inside = ow < s.ow && b < s.kw;
-        const int64_t cells = rows * Cells(ow * s.sw - s.pl, s.kw, s.w).count();
-        for (int64_t c = 0; c < s.c; c += kLanes<T>) {
-          const int64_t count = s.c - c;
-          Vec<T> v{};
-          if (inside) v = f.share((offset_row + ow) * s.c + c, count, a * s.kw + b, cells);
-          store_lanes<T>(dx + c, v, count, dx_end);
-        }
-        if (++b == s.sw) {
-          b = 0;
-          ++ow;
-        }
-      }
+// dx (+)= the shares of all givers.
+template <typename T, typename Share>
+PF_INLINE void pool_grad_cell(const Share& share, const Giver<T>* givers, int count,
+                              int64_t channels, bool whole, bool add, T* dx) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    const int64_t left = channels - c;
+    const bool part = !whole && left < kLanes<T>;
+    Vec<T> v{};
+    if (add) v = part ? load_part<T>(dx + c, left) : load<T>(dx + c);
+    for (int g = 0; g < count; ++g) v += share(givers[g], c, left, part);
+    part ? store_part<T>(dx + c, v, left) : store<T>(dx + c, v);
+  }
+}
+
+// A row of windows side by side: every cell has exactly one.
+template <typename T, typename Share>
+PF_INLINE void pool_grad_tiles(const PoolShape& s, const Share& share, int64_t windows, Giver<T> g,
+                               T* dx) {
+  const int64_t first = g.at;
+  for (int64_t ow = 0; ow < windows; ++ow, g.offset += s.c) {
+    g.at = first;
+    for (int64_t b = 0; b < s.kw; ++b, ++g.at, dx += s.c) {
+      for (int64_t c = 0; c < s.c; c += kLanes<T>) store<T>(dx + c, share(g, c, 0, false));
     }
   }
 }
 
-template <typename T, typename F>
-void pool_grad(const PoolShape& s, const F& f, T* dx) {
-  if (s.sh >= s.kh && s.sw >= s.kw) {
-    pool_grad_apart<T>(s, f, dx);
-    return;
-  }
-  fill<T>(dx, s.n * s.h * s.w * s.c, 0);
-  for (int64_t i = 0; i < s.n; ++i, dx += s.h * s.w * s.c) {
-    for (int64_t oh = 0; oh < s.oh; ++oh) {
-      const int64_t top = oh * s.sh - s.pt;
-      const Cells rows(top, s.kh, s.h);
-      for (int64_t ow = 0; ow < s.ow; ++ow) {
-        const int64_t left = ow * s.sw - s.pl;
-        const Cells columns(left, s.kw, s.w);
-        const int64_t cells = rows.count() * columns.count();
-        const int64_t offset = ((i * s.oh + oh) * s.ow + ow) * s.c;
-        for (int64_t h = rows.begin; h < rows.end; ++h) {
-          for (int64_t w = columns.begin; w < columns.end; ++w) {
-            const int64_t at = (h - top) * s.kw + (w - left);
-            T* p = dx + (h * s.w + w) * s.c;
-            for (int64_t c = 0; c < s.c; c += kLanes<T>) {
-              const int64_t count = s.c - c;
-              const Vec<T> v = f.share(offset + c, count, at, cells);
-              if (count >= kLanes<T>) {
-                store<T>(p + c, load<T>(p + c) + v);
-              } else {
-                store_part<T>(p + c, load_part<T>(p + c, count) + v, count);
-              }
+// Every element of dx is written once (or, with very many overlapping windows, a few times), as
+// a sum over the windows that hold it.
+template <typename T, typename Share>
+void pool_grad(const PoolShape& s, const Share& share, T* dx) {
+  constexpr int kGivers = 16;
+  Giver<T> givers[kGivers];
+  const T* dx_end = dx + s.n * s.h * s.w * s.c;
+  const int64_t outputs = s.n * s.oh * s.ow * s.c;
+  const int64_t tiles = s.kw == s.sw && s.pl == 0 ? (s.w / s.kw < s.ow ? s.w / s.kw : s.ow) : 0;
+  for (int64_t i = 0; i < s.n; ++i) {
+    for (int64_t h = 0; h < s.h; ++h) {
+      // The rows [oh_begin, oh_end) of outputs whose windows hold row h.
+      const int64_t below = h + s.pt - s.kh;
+      const int64_t oh_begin = below < 0 ? 0 : below / s.sh + 1;
+      const int64_t oh_last = (h + s.pt) / s.sh;
+      const int64_t oh_end = oh_last < s.oh ? oh_last + 1 : s.oh;
+      const bool whole = dx + s.w * s.c + kLanes<T> <= dx_end &&
+                         (i * s.oh + oh_end) * s.ow * s.c + kLanes<T> <= outputs;
+      int64_t w = 0;
+      if (whole && oh_end - oh_begin == 1) {
+        const int64_t top = oh_begin * s.sh - s.pt;
+        const int64_t cells = Cells(top, s.kh, s.h).count() * s.kw;
+        const Giver<T> first{(i * s.oh + oh_begin) * s.ow * s.c, (h - top) * s.kw,
+                             T(1) / static_cast<T>(cells)};
+        pool_grad_tiles<T>(s, share, tiles, first, dx);
+        w = tiles * s.kw;
+        dx += w * s.c;
+      }
+      int64_t ow_last = (w + s.pl) / s.sw, phase = (w + s.pl) % s.sw;
+      for (; w < s.w; ++w, dx += s.c) {
+        int count = 0;
+        bool add = false;
+        for (int64_t oh = oh_begin; oh < oh_end; ++oh) {
+          const int64_t top = oh * s.sh - s.pt;
+          const int64_t rows = Cells(top, s.kh, s.h).count();
+          const int64_t base = (i * s.oh + oh) * s.ow;
+          for (int64_t ow = ow_last, b = phase; b < s.kw && ow >= 0; --ow, b += s.sw) {
+            if (ow >= s.ow) continue;
+            const int64_t cells = rows * Cells(w - b, s.kw, s.w).count();
+            if (count == kGivers) {
+              pool_grad_cell<T>(share, givers, count, s.c, whole, add, dx);
+              count = 0;
+              add = true;
             }
+            givers[count++] = {(base + ow) * s.c, (h - top) * s.kw + b,
+                               T(1) / static_cast<T>(cells)};
           }
+        }
+        pool_grad_cell<T>(share, givers, count, s.c, whole, add, dx);
+        if (++phase == s.sw) {
+          phase = 0;
+          ++ow_last;
         }
       }
     }
@@ -211,11 +305,10 @@ void pool_grad(const PoolShape& s, const F& f, T* dx) {
 
 template <typename T>
 void max_pool_grad(const PoolShape& s, const T* dy, const uint8_t* index, T* dx) {
-  const int64_t outputs = s.n * s.oh * s.ow * s.c;
-  pool_grad<T>(s, MaxShare<T>{dy, index, dy + outputs, index + outputs}, dx);
+  pool_grad<T>(s, MaxShare<T>{dy, index}, dx);
 }
 
 template <typename T>
 void average_pool_grad(const PoolShape& s, const T* dy, T* dx) {
-  pool_grad<T>(s, AverageShare<T>{dy, dy + s.n * s.oh * s.ow * s.c}, dx);
+  pool_grad<T>(s, MeanShare<T>{dy}, dx);
 }

@@ -74,20 +74,47 @@ PF_INLINE Vec<T> max_number(const T* x, int64_t n) {
 }
 
 template <typename T>
-T max(const T* x, int64_t n) {
-  IVec<T> nan{};
+PF_INLINE bool any_nan(const T* x, int64_t n) {
+  IVec<T> nan{}, nan1{};
   int64_t i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>) {
-    const Vec<T> v = load<T>(x + i);
+  for (; i + 2 * kLanes<T> <= n; i += 2 * kLanes<T>) {
+    const Vec<T> v = load<T>(x + i), v1 = load<T>(x + i + kLanes<T>);
+    nan |= v != v;
+    nan1 |= v1 != v1;
+  }
+  for (; i < n; i += kLanes<T>) {
+    const Vec<T> v = i + kLanes<T> <= n ? load<T>(x + i) : load_part<T>(x + i, n - i);
     nan |= v != v;
   }
-  if (i < n) {
-    const Vec<T> v = load_part<T>(x + i, n - i);
-    nan |= v != v;
+  return any_lane<T>(nan | nan1);
+}
+
+template <typename T>
+T max(const T* x, int64_t n) {
+  return any_nan<T>(x, n) ? static_cast<T>(__builtin_nan("")) : max_number<T>(x, n)[0];
+}
+
+// The first largest element; a NaN counts as larger than any number.
+template <typename T>
+int32_t argmax_row(const T* x, int64_t n) {
+  if (any_nan<T>(x, n)) {
+    for (int64_t j = 0;; ++j) {
+      if (x[j] != x[j]) return static_cast<int32_t>(j);
+    }
   }
-  Int<T> any = 0;
-  for (int lane = 0; lane < kLanes<T>; ++lane) any |= nan[lane];
-  return any != 0 ? static_cast<T>(__builtin_nan("")) : max_number<T>(x, n)[0];
+  const Vec<T> largest = max_number<T>(x, n);
+  IVec<T> best = splat_int<T>(INT32_MAX), index = iota<T>();
+  for (int64_t j = 0; j < n; j += kLanes<T>, index += static_cast<Int<T>>(kLanes<T>)) {
+    const Vec<T> v =
+        j + kLanes<T> <= n ? load<T>(x + j) : load_part<T>(x + j, n - j, -kInfinity<T>);
+    best = min_int<T>(best, v == largest ? index : splat_int<T>(INT32_MAX));
+  }
+  return static_cast<int32_t>(min_lane<T>(best));
+}
+
+template <typename T>
+void argmax(const T* x, int32_t* out, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i) out[i] = argmax_row<T>(x + i * cols, cols);
 }
 
 // Contiguous rows shorter than a vector: `cols` vectors in a row hold lanes rows, so element p of

@@ -32,6 +32,15 @@ PF_INLINE Vec<T> max_lanes(Vec<T> v) {
   return at_least<T>(v, swap_lanes<T, 1>(v));
 }
 
+// The smallest integer of all lanes.
+template <typename T>
+PF_INLINE int64_t min_lane(IVec<T> v) {
+  if constexpr (kLanes<T> >= 16) v = min_int<T>(v, bits<T>(swap_lanes<T, 8>(from_bits<T>(v))));
+  if constexpr (kLanes<T> >= 8) v = min_int<T>(v, bits<T>(swap_lanes<T, 4>(from_bits<T>(v))));
+  if constexpr (kLanes<T> >= 4) v = min_int<T>(v, bits<T>(swap_lanes<T, 2>(from_bits<T>(v))));
+  return min_int<T>(v, bits<T>(swap_lanes<T, 1>(from_bits<T>(v))))[0];
+}
+
 // a0 b0 a1 b1 ... from the lower (upper) halves of a and b.
 template <typename T>
 PF_INLINE Vec<T> zip_low(Vec<T> a, Vec<T> b) {

@@ -1,44 +1,118 @@
-// Softmax over rows: one pass for the maximum, one for the exponentials and their sum, one to
-// scale. Differences to the maximum are <= 0, so nothing overflows.
+// Softmax over rows: the maximum, the exponentials and their sum, the scaling. Differences to the
+// maximum are <= 0, so nothing overflows. Rows of N <= 4 vectors stay in registers; N = 0 stands
+// for any length. Logarithms are taken of the sums of several rows at once.
 
-// y[j] = exp(x[j] - m); returns the sum, in every lane.
+template <typename T, int N>
+PF_INLINE void load_row(const T* x, int64_t cols, Vec<T>* v) {
+  PF_UNROLL
+  for (int i = 0; i < N; ++i, x += kLanes<T>, cols -= kLanes<T>) {
+    v[i] = i < N - 1 || cols == kLanes<T> ? load<T>(x) : load_part<T>(x, cols, -kInfinity<T>);
+  }
+}
+
+template <typename T, int N>
+PF_INLINE Vec<T> row_max(const T* x, int64_t cols) {
+  if constexpr (N == 0) {
+    return max_number<T>(x, cols);
+  } else {
+    Vec<T> v[N];
+    load_row<T, N>(x, cols, v);
+    PF_UNROLL
+    for (int i = 1; i < N; ++i) v[0] = at_least<T>(v[0], v[i]);
+    return max_lanes<T>(v[0]);
+  }
+}
+
 template <typename T>
-PF_INLINE Vec<T> exp_row(const T* x, T* y, int64_t n, Vec<T> m) {
+struct ExpDifference {
+  Vec<T> largest;
+  PF_INLINE Vec<T> operator()(Vec<T> x) const { return exp_flushed<T>(x - largest); }
+};
+
+// sum_j exp(x[j] - largest), in every lane.
+template <typename T, int N>
+PF_INLINE Vec<T> row_exp_sum(const T* x, int64_t cols, Vec<T> largest) {
+  const ExpDifference<T> f{largest};
   Vec<T> s0{}, s1{};
   int64_t j = 0;
-  for (; j + 2 * kLanes<T> <= n; j += 2 * kLanes<T>) {
-    const Vec<T> e0 = exp_negative<T>(load<T>(x + j) - m);
-    const Vec<T> e1 = exp_negative<T>(load<T>(x + j + kLanes<T>) - m);
-    store<T>(y + j, e0);
-    store<T>(y + j + kLanes<T>, e1);
-    s0 += e0;
-    s1 += e1;
+  for (; j + 2 * kLanes<T> <= cols; j += 2 * kLanes<T>) {
+    s0 += f(load<T>(x + j));
+    s1 += f(load<T>(x + j + kLanes<T>));
   }
-  for (; j + kLanes<T> <= n; j += kLanes<T>) {
-    const Vec<T> e = exp_negative<T>(load<T>(x + j) - m);
-    store<T>(y + j, e);
-    s0 += e;
-  }
-  if (j < n) {
-    const Vec<T> e = exp_negative<T>(load_part<T>(x + j, n - j, -kInfinity<T>) - m);
-    store_part<T>(y + j, e, n - j);
-    // The lanes beyond the row are 0, or NaN in a row without finite maximum.
-    s1 += e;
+  for (; j < cols; j += kLanes<T>) {
+    const int64_t left = cols - j;
+    s0 += f(left >= kLanes<T> ? load<T>(x + j) : load_part<T>(x + j, left, -kInfinity<T>));
   }
   return sum_lanes<T>(s0 + s1);
 }
 
-template <typename T>
-PF_INLINE void scale_row(T* y, int64_t n, Vec<T> factor) {
-  map<T>(Scale<T>{factor}, n, y, static_cast<const T*>(y));
+// y = softmax(x); returns the sum of exp(x - largest), in every lane.
+template <typename T, int N>
+PF_INLINE Vec<T> row_softmax(const T* x, T* y, int64_t cols, Vec<T> largest) {
+  const ExpDifference<T> f{largest};
+  if constexpr (N == 0) {
+    Vec<T> s0{}, s1{};
+    int64_t j = 0;
+    for (; j + 2 * kLanes<T> <= cols; j += 2 * kLanes<T>) {
+      const Vec<T> e0 = f(load<T>(x + j)), e1 = f(load<T>(x + j + kLanes<T>));
+      store<T>(y + j, e0);
+      store<T>(y + j + kLanes<T>, e1);
+      s0 += e0;
+      s1 += e1;
+    }
+    for (; j < cols; j += kLanes<T>) {
+      const int64_t left = cols - j;
+      const bool part = left < kLanes<T>;
+      const Vec<T> e = f(part ? load_part<T>(x + j, left, -kInfinity<T>) : load<T>(x + j));
+      part ? store_part<T>(y + j, e, left) : store<T>(y + j, e);
+      s0 += e;
+    }
+    const Vec<T> total = sum_lanes<T>(s0 + s1);
+    map<T>(Scale<T>{T(1) / total}, cols, y, static_cast<const T*>(y));
+    return total;
+  } else {
+    Vec<T> v[N], sum{};
+    load_row<T, N>(x, cols, v);
+    PF_UNROLL
+    for (int i = 0; i < N; ++i) sum += v[i] = f(v[i]);
+    const Vec<T> total = sum_lanes<T>(sum), factor = T(1) / total;
+    PF_UNROLL
+    for (int i = 0; i < N - 1; ++i) store<T>(y + i * kLanes<T>, factor * v[i]);
+    const int64_t first = (N - 1) * kLanes<T>;
+    if (cols - first == kLanes<T>) {
+      store<T>(y + first, factor * v[N - 1]);
+    } else {
+      store_part<T>(y + first, factor * v[N - 1], cols - first);
+    }
+    return total;
+  }
+}
+
+// Calls f<T, N>(...) with the N that fits rows of cols elements.
+#define PF_BY_ROW_VECTORS(f, ...)               \
+  switch ((cols + kLanes<T> - 1) / kLanes<T>) { \
+    case 1:                                     \
+      return f<T, 1>(__VA_ARGS__);              \
+    case 2:                                     \
+      return f<T, 2>(__VA_ARGS__);              \
+    case 3:                                     \
+      return f<T, 3>(__VA_ARGS__);              \
+    case 4:                                     \
+      return f<T, 4>(__VA_ARGS__);              \
+    default:                                    \
+      return f<T, 0>(__VA_ARGS__);              \
+  }
+
+template <typename T, int N>
+void softmax_rows(const T* x, T* y, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+    row_softmax<T, N>(x, y, cols, row_max<T, N>(x, cols));
+  }
 }
 
 template <typename T>
 void softmax(const T* x, T* y, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-    const Vec<T> total = exp_row<T>(x, y, cols, max_number<T>(x, cols));
-    scale_row<T>(y, cols, T(1) / total);
-  }
+  PF_BY_ROW_VECTORS(softmax_rows, x, y, rows, cols)
 }
 
 template <typename T>
@@ -60,39 +134,40 @@ void softmax_grad(const T* dy, const T* y, T* dx, int64_t rows, int64_t cols) {
   }
 }
 
-// exp(x - m) where x is not -infinity by padding: used for sums only.
-template <typename T>
-PF_INLINE Vec<T> exp_sum_row(const T* x, int64_t n, Vec<T> m) {
-  Vec<T> s0{}, s1{};
-  int64_t j = 0;
-  for (; j + 2 * kLanes<T> <= n; j += 2 * kLanes<T>) {
-    s0 += exp_negative<T>(load<T>(x + j) - m);
-    s1 += exp_negative<T>(load<T>(x + j + kLanes<T>) - m);
-  }
-  for (; j + kLanes<T> <= n; j += kLanes<T>) s0 += exp_negative<T>(load<T>(x + j) - m);
-  if (j < n) s1 += exp_negative<T>(load_part<T>(x + j, n - j, -kInfinity<T>) - m);
-  return sum_lanes<T>(s0 + s1);
-}
-
 template <typename T>
 struct LogSoftmaxValue {
   Vec<T> largest, log_total;
   PF_INLINE Vec<T> operator()(Vec<T> x) const { return (x - largest) - log_total; }
 };
 
+template <typename T, int N>
+void log_softmax_rows(const T* x, T* y, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; i += kLanes<T>) {
+    const int64_t group = rows - i < kLanes<T> ? rows - i : kLanes<T>;
+    Vec<T> largest{}, total = splat<T>(1);
+    for (int64_t r = 0; r < group; ++r) {
+      const T* row = x + (i + r) * cols;
+      const Vec<T> m = row_max<T, N>(row, cols);
+      largest[r] = m[0];
+      total[r] = row_exp_sum<T, N>(row, cols, m)[0];
+    }
+    const Vec<T> log_total = vlog<T>(total);
+    for (int64_t r = 0; r < group; ++r) {
+      const LogSoftmaxValue<T> f{splat<T>(largest[r]), splat<T>(log_total[r])};
+      map<T>(f, cols, y + (i + r) * cols, x + (i + r) * cols);
+    }
+  }
+}
+
 template <typename T>
 void log_softmax(const T* x, T* y, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-    const Vec<T> largest = max_number<T>(x, cols);
-    const Vec<T> log_total = vlog<T>(exp_sum_row<T>(x, cols, largest));
-    map<T>(LogSoftmaxValue<T>{largest, log_total}, cols, y, x);
-  }
+  PF_BY_ROW_VECTORS(log_softmax_rows, x, y, rows, cols)
 }
 
 template <typename T>
 struct LogSoftmaxGradient {
   Vec<T> total;
-  PF_INLINE Vec<T> operator()(Vec<T> dy, Vec<T> y) const { return dy - exp_negative<T>(y) * total; }
+  PF_INLINE Vec<T> operator()(Vec<T> dy, Vec<T> y) const { return dy - exp_flushed<T>(y) * total; }
 };
 
 template <typename T>
@@ -112,17 +187,26 @@ struct WeightedDifference {
   }
 };
 
-// loss = sum_j t (log(sum exp(x - m)) - (x - m)). Reads all of x before it writes probs.
+// loss = sum_j t (log(sum exp(x - m)) - (x - m)). A row of x is read before its probs are written.
+template <typename T, int N>
+void softmax_xent_rows(const T* x, const T* t, T* loss, T* probs, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; i += kLanes<T>) {
+    const int64_t group = rows - i < kLanes<T> ? rows - i : kLanes<T>;
+    T weighted[kLanes<T>] = {}, weight[kLanes<T>] = {}, total[kLanes<T>] = {};
+    for (int64_t r = 0; r < group; ++r, x += cols, t += cols, probs += cols) {
+      const Vec<T> largest = row_max<T, N>(x, cols);
+      weighted[r] = sum_of<T>(WeightedDifference<T>{largest}, cols, x, t)[0];
+      weight[r] = sum_of<T>(Identity<T>{}, cols, t)[0];
+      total[r] = row_softmax<T, N>(x, probs, cols, largest)[0];
+    }
+    const Vec<T> v = load<T>(weight) * vlog<T>(load<T>(total)) - load<T>(weighted);
+    group == kLanes<T> ? store<T>(loss + i, v) : store_part<T>(loss + i, v, group);
+  }
+}
+
 template <typename T>
 void softmax_xent(const T* x, const T* t, T* loss, T* probs, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i, x += cols, t += cols, probs += cols) {
-    const Vec<T> largest = max_number<T>(x, cols);
-    const Vec<T> weighted = sum_of<T>(WeightedDifference<T>{largest}, cols, x, t);
-    const Vec<T> weight = sum_of<T>(Identity<T>{}, cols, t);
-    const Vec<T> total = exp_row<T>(x, probs, cols, largest);
-    scale_row<T>(probs, cols, T(1) / total);
-    loss[i] = (weight * vlog<T>(total) - weighted)[0];
-  }
+  PF_BY_ROW_VECTORS(softmax_xent_rows, x, t, loss, probs, rows, cols)
 }
 
 template <typename T>
@@ -142,69 +226,42 @@ void softmax_xent_grad(const T* probs, const T* t, const T* dloss, T* dx, int64_
 
 // An id outside [0, cols) makes the loss of its row NaN and its gradient zero.
 PF_INLINE bool is_class(int32_t id, int64_t cols) { return id >= 0 && id < cols; }
+template <typename T>
+constexpr T kNan = T(0) * kInfinity<T>;
+
+template <typename T, int N>
+void sparse_xent_rows(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
+                      int64_t cols) {
+  for (int64_t i = 0; i < rows; i += kLanes<T>) {
+    const int64_t group = rows - i < kLanes<T> ? rows - i : kLanes<T>;
+    T chosen[kLanes<T>] = {}, total[kLanes<T>] = {};
+    for (int64_t r = 0; r < group; ++r, x += cols, probs += cols) {
+      const Vec<T> largest = row_max<T, N>(x, cols);
+      chosen[r] = is_class(ids[i + r], cols) ? x[ids[i + r]] - largest[0] : kNan<T>;
+      total[r] = row_softmax<T, N>(x, probs, cols, largest)[0];
+    }
+    const Vec<T> v = vlog<T>(load<T>(total)) - load<T>(chosen);
+    group == kLanes<T> ? store<T>(loss + i, v) : store_part<T>(loss + i, v, group);
+  }
+}
 
 template <typename T>
 void sparse_softmax_xent(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
                          int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i, x += cols, probs += cols) {
-    const Vec<T> largest = max_number<T>(x, cols);
-    const T at_id = is_class(ids[i], cols) ? x[ids[i]] : T(0) * kInfinity<T>;
-    const Vec<T> chosen = splat<T>(at_id) - largest;
-    const Vec<T> total = exp_row<T>(x, probs, cols, largest);
-    scale_row<T>(probs, cols, T(1) / total);
-    loss[i] = (vlog<T>(total) - chosen)[0];
-  }
+  PF_BY_ROW_VECTORS(sparse_xent_rows, x, ids, loss, probs, rows, cols)
 }
+#undef PF_BY_ROW_VECTORS
 
 template <typename T>
 void sparse_softmax_xent_grad(const T* probs, const int32_t* ids, const T* dloss, T* dx,
                               int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i, probs += cols, dx += cols) {
     if (!is_class(ids[i], cols)) {
-      for (int64_t j = 0; j < cols; ++j) dx[j] = T(0);
+      map<T>(Scale<T>{Vec<T>{}}, cols, dx, probs);
       continue;
     }
     const T chosen = (probs[ids[i]] - T(1)) * dloss[i];
     map<T>(Scale<T>{splat<T>(dloss[i])}, cols, dx, probs);
     dx[ids[i]] = chosen;
   }
-}
-
-// The first largest element; a NaN counts as larger than any number.
-template <typename T>
-PF_INLINE IVec<T> is_larger(Vec<T> x, Vec<T> best) {
-  return ~(x <= best) & (best == best);
-}
-
-template <typename T>
-int32_t argmax_row(const T* x, int64_t n) {
-  Vec<T> best = splat<T>(-kInfinity<T>);
-  IVec<T> best_index = iota<T>(), index = best_index;
-  int64_t j = 0;
-  for (; j < n; j += kLanes<T>, index += kLanes<T>) {
-    const Vec<T> v =
-        j + kLanes<T> <= n ? load<T>(x + j) : load_part<T>(x + j, n - j, -kInfinity<T>);
-    const IVec<T> take = is_larger<T>(v, best);
-    best = take ? v : best;
-    best_index = take ? index : best_index;
-  }
-  // Lane by lane: NaN first, then the value, then the index.
-  const Vec<T> nan_lanes = from_bits<T>(IVec<T>(best != best));
-  int64_t nan_index = -1;
-  const T largest = max_lanes<T>(best != best ? splat<T>(-kInfinity<T>) : best)[0];
-  int64_t index_of_largest = INT64_MAX;
-  for (int lane = 0; lane < kLanes<T>; ++lane) {
-    const int64_t at = best_index[lane];
-    if (bits<T>(nan_lanes)[lane] != 0) {
-      if (nan_index < 0 || at < nan_index) nan_index = at;
-    } else if (best[lane] == largest && at < index_of_largest) {
-      index_of_largest = at;
-    }
-  }
-  return static_cast<int32_t>(nan_index >= 0 ? nan_index : index_of_largest);
-}
-
-template <typename T>
-void argmax(const T* x, int32_t* out, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i) out[i] = argmax_row<T>(x + i * cols, cols);
 }

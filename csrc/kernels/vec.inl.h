@@ -121,3 +121,8 @@ template <typename T>
 PF_INLINE Vec<T> at_most(Vec<T> v, Vec<T> high) {
   return high < v ? high : v;
 }
+
+template <typename T>
+PF_INLINE IVec<T> min_int(IVec<T> a, IVec<T> b) {
+  return a < b ? a : b;
+}

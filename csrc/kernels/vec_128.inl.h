@@ -58,3 +58,11 @@ template <typename T>
 PF_INLINE Bytes<T> narrow(IVec<T> v) {
   return __builtin_convertvector(v, Bytes<T>);
 }
+
+// True if any lane of the mask is set.
+template <typename T>
+PF_INLINE bool any_lane(IVec<T> mask) {
+  typedef int64_t Halves __attribute__((vector_size(16)));
+  const Halves v = (Halves)mask;
+  return (v[0] | v[1]) != 0;
+}

@@ -64,3 +64,9 @@ PF_INLINE Bytes<T> narrow(IVec<T> v) {
     return __builtin_convertvector(v, Bytes<T>);
   }
 }
+
+// True if any lane of the mask is set.
+template <typename T>
+PF_INLINE bool any_lane(IVec<T> mask) {
+  return _mm256_movemask_epi8((__m256i)mask) != 0;
+}

@@ -72,3 +72,9 @@ PF_INLINE Vec<T> scale_by_power(Vec<T> y, Vec<T> n) {
     return _mm512_maskz_scalef_pd(static_cast<__mmask8>(-1), y, n);
   }
 }
+
+// True if any lane of the mask is set.
+template <typename T>
+PF_INLINE bool any_lane(IVec<T> mask) {
+  return _mm512_movepi32_mask((__m512i)mask) != 0;
+}

@@ -281,6 +281,13 @@ std::vector<TensorSpec> infer_broadcast_to(const OpContext& c) {
   return {{target, c.inputs[0].dtype}};
 }
 
+std::vector<TensorSpec> infer_broadcast_like(const OpContext& c) {
+  Shape shape;
+  c.require(broadcast_shapes(c.shape(0), c.shape(1), &shape) && shape == c.shape(1),
+            "the first input does not broadcast to the shape of the second.");
+  return {{shape, c.inputs[0].dtype}};
+}
+
 void lower_broadcast_to(Lowering& l) {
   const Shape out = l.y_shape();
   const Shape in = l.x_shape(0);
@@ -330,6 +337,7 @@ bool register_all() {
   add("concat", {"axis"}, infer_concat, lower_concat, gradient_concat, -1);
   add("concat_piece", {"axis", "piece"}, infer_piece, lower_piece, nullptr, -1, ~1u);
   add("broadcast_to", {"shape"}, infer_broadcast_to, lower_broadcast_to, gradient_broadcast_to);
+  add("broadcast_like", {}, infer_broadcast_like, lower_broadcast_to, gradient_broadcast_to, 2, 2);
   return true;
 }
 

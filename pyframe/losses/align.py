@@ -57,8 +57,8 @@ def check_same_shape(
             )
     if not hint and pred_shape:
         hint = (
-            f" The last layer has {pred_shape[-1]} outputs; give it as many units as the targets "
-            f"have columns."
+            " Give the last layer as many units as the targets have columns: it has "
+            f"{pred_shape[-1]}."
         )
     raise ShapeError(
         f"Targets of shape {true_shape} do not fit predictions of shape {pred_shape}.{hint}"

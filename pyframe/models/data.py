@@ -90,10 +90,10 @@ def _fit_shape(model: Any, array: Array, expected: tuple[int | None, ...]) -> Ar
         hint = " This looks like one sample without the batch axis: use x[None, ...]."
     elif len(wanted) == 1 and size == int(np.prod(sample)):
         hint = " Flatten the samples: x.reshape(len(x), -1), or put a Flatten layer in front."
-    elif size == int(np.prod(sample)):
-        hint = f" Reshape the samples: x.reshape(-1, {', '.join(map(str, wanted))})."
     elif len(sample) == len(wanted) == 3 and _matches((shape[0], *sample[1:], sample[0]), expected):
         hint = " The channels seem to come first: np.moveaxis(x, 1, -1) puts them last."
+    elif size == int(np.prod(sample)):
+        hint = f" Reshape the samples: x.reshape(-1, {', '.join(map(str, wanted))})."
     raise ShapeError(
         f"{model.label} expects inputs of shape {expected} (None: batch), but `x` has shape "
         f"{shape}.{hint}"

@@ -56,14 +56,17 @@ def explain_bad_loss(
         return (
             head
             + x_range
-            + f"The weights are not finite any more, e.g. '{broken[0]}': an update was too large. "
-            + "A smaller learning rate, inputs scaled to about [-1, 1] or clipnorm=1.0 in the "
-            + "optimizer usually help."
+            + f"The weights are not finite any more, e.g. '{broken[0]}': an update was too large."
+            + _ADVICE
             + _KEPT
         )
-    return head + x_range + _first_bad_layer(model, spec, arrays) + _KEPT
+    return head + x_range + _first_bad_layer(model, spec, arrays) + _ADVICE + _KEPT
 
 
+_ADVICE = (
+    " A smaller learning rate, inputs scaled to about [-1, 1], or clipnorm=1.0 in the optimizer "
+    "usually help."
+)
 _KEPT = " The batch is kept in model.last_bad_batch."
 
 
@@ -90,7 +93,7 @@ def _first_bad_layer(model: Any, spec: BatchSpec, arrays: list[Array]) -> str:
     if not _finite(values[len(outputs)]):
         return (
             f"All layers give finite values, the last ones within {_range(previous)}; the loss "
-            "itself is not finite: its logarithm or division meets a zero."
+            "itself is not finite: a square overflows, or a logarithm or division meets a zero."
         )
     for (variable, _), value in zip(gradients, values[len(outputs) + 1 :], strict=True):
         if not _finite(value):

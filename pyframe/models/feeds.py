@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyframe.errors import ConfigurationError, DataError
+from pyframe.errors import ConfigurationError, DataError, warn
 from pyframe.models.data import Batch
 from pyframe.models.steps import BatchSpec, Step, Totals
 from pyframe.ops.dtypes import Array
@@ -207,10 +206,9 @@ class IterableFeed:
                 self._iterator = self._batches()
                 self._next = next(self._iterator, None)
             if self._next is None and self._left:
-                warnings.warn(
+                warn(
                     f"The data ran out {self._left} batches before the end of the epoch; it "
-                    "should give `steps_per_epoch * epochs` batches.",
-                    stacklevel=2,
+                    "should give `steps_per_epoch * epochs` batches."
                 )
         return self._next is not None
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from pyframe.callbacks import CallbackList
-from pyframe.errors import ConfigurationError, DataError, NonFiniteError
+from pyframe.errors import ConfigurationError, DataError, NonFiniteError, warn
 from pyframe.models import data
 from pyframe.models.diagnosis import explain_bad_loss
 from pyframe.models.epochs import EpochLoop
@@ -97,6 +96,7 @@ class Trainer(Evaluator):
             raise ConfigurationError(
                 f"`validation_split` must be in [0, 1). Received: {validation_split!r}"
             )
+        _due(0, validation_freq)
         feed: Feed
         validation: Feed | None = None
         generator = next_generator() if shuffle else None
@@ -183,7 +183,7 @@ class Trainer(Evaluator):
         text = explain_bad_loss(self, advance.spec, arrays, batch, epoch)
         if on_nan == "raise":
             raise NonFiniteError(text)
-        warnings.warn(text, RuntimeWarning, stacklevel=6)
+        warn(text, RuntimeWarning)
         if on_nan == "stop":
             self.stop_training = True
         return on_nan == "warn"
@@ -248,12 +248,12 @@ class Trainer(Evaluator):
 
 
 def _due(epoch: int, frequency: Any) -> bool:
-    if isinstance(frequency, (int, np.integer)):
-        return bool(frequency > 0) and (epoch + 1) % int(frequency) == 0
-    if isinstance(frequency, Iterable):
-        return epoch + 1 in list(frequency)
+    if isinstance(frequency, (int, np.integer)) and frequency > 0:
+        return (epoch + 1) % int(frequency) == 0
+    if isinstance(frequency, Iterable) and not isinstance(frequency, str):
+        return epoch + 1 in frequency
     raise ConfigurationError(
-        f"`validation_freq` must be an integer or a list of epochs. Received: {frequency!r}"
+        f"`validation_freq` must be a positive integer or a list of epochs. Received: {frequency!r}"
     )
 
 
@@ -262,9 +262,8 @@ def _warn_missing_classes(train: data.Batch, held: data.Batch) -> None:
     assert held.target is not None
     missing = data.missing_classes(train.target, held.target)
     if missing:
-        warnings.warn(
+        warn(
             f"validation_split keeps the last samples for validation; they hold the classes "
             f"{missing[:10]}, which the training part lacks. Are the samples sorted by class? "
-            "Shuffle x and y together before fit.",
-            stacklevel=3,
+            "Shuffle x and y together before fit."
         )

@@ -181,9 +181,9 @@ class Predictor(Layer):
                         hooks.on_predict_batch_end(done - 1, logs)
                     elif hooks.wants_progress:
                         hooks.progress(done)
+            hooks.on_predict_end()
         finally:
             hooks.close()
-        hooks.on_predict_end()
         outputs = [o[:rows] for o in outputs]
         return outputs if listed else outputs[0]
 
@@ -201,9 +201,9 @@ class Predictor(Layer):
                 x = split_item(feed.take())[0]
                 parts.append(self._run_whole(x))
                 hooks.on_predict_batch_end(len(parts) - 1, {"outputs": parts[-1]})
+            hooks.on_predict_end()
         finally:
             hooks.close()
-        hooks.on_predict_end()
         if not parts:
             raise DataError("`x` gave no batches.")
         if isinstance(parts[0], list):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyframe.errors import SymbolicTensorError
+
 
 def _ops() -> Any:
     # The operators are written with tensors, tensors with this class: bind late.
@@ -12,15 +14,39 @@ def _ops() -> Any:
     return ops
 
 
+def _numpy_function(name: str, inputs: Any, options: dict[str, Any]) -> Any:
+    function = getattr(_ops(), name.removeprefix("a") if name in ("amax", "amin") else name, None)
+    if function is None:
+        raise _no_numpy(name)
+    return function(*inputs, **options)
+
+
+def _no_numpy(name: str) -> SymbolicTensorError:
+    return SymbolicTensorError(
+        f"np.{name} does not work on symbolic tensors and variables, which have values only "
+        "while the model runs. Use the functions of pyframe.ops."
+    )
+
+
 class Arithmetic:
     """Operators and methods shared by `Tensor` and `Variable`; each is a function of ops."""
 
     __slots__ = ()
-    # Makes `array + tensor` call Tensor.__radd__ instead of looping over the array.
-    __array_ufunc__ = None
 
     shape: Any
     dtype: Any
+
+    # NumPy's functions on tensors are the functions of ops of the same name.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__":
+            raise _no_numpy(f"{ufunc.__name__}.{method}")
+        return _numpy_function(ufunc.__name__, inputs, options)
+
+    def __array_function__(
+        self, function: Any, types: Any, inputs: Any, options: dict[str, Any]
+    ) -> Any:
+        return _numpy_function(function.__name__, inputs, options)
 
     @property
     def ndim(self) -> int:

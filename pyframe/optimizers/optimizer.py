@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pyframe import ops
-from pyframe.errors import ConfigurationError, DataError
+from pyframe.errors import ConfigurationError, DataError, warn
 from pyframe.layers.arguments import reject_unknown
 from pyframe.naming import to_snake_case
 from pyframe.ops.tensor import Tensor, Variable
@@ -69,12 +68,12 @@ class Optimizer:
     ) -> None:
         reject_unknown(type(self), unknown)
         if lr is not None:
-            _note("`lr` is the old name of `learning_rate`; it is used.")
+            warn("`lr` is the old name of `learning_rate`; it is used.")
             learning_rate = lr
         self.name = name or to_snake_case(type(self).__name__)
         self.decay = 0.0 if decay is None else number(decay, "decay", 0.0)
         if self.decay:
-            _note("`decay` is used as in Keras 2: learning_rate / (1 + decay * iterations).")
+            warn("`decay` is used as in Keras 2: learning_rate / (1 + decay * iterations).")
         self.weight_decay = _optional(weight_decay, "weight_decay")
         self.clipnorm = _optional(clipnorm, "clipnorm")
         self.clipvalue = _optional(clipvalue, "clipvalue")
@@ -150,7 +149,7 @@ class Optimizer:
             raise DataError("No weight has a gradient: the loss does not depend on any of them.")
         if len(pairs) < len(variables):
             lost = [v.path for v, g in zip(variables, gradients, strict=True) if g is None]
-            warnings.warn(f"The loss does not depend on these weights: {lost}", stacklevel=2)
+            warn(f"The loss does not depend on these weights: {lost}")
         self.build([v for v, _ in pairs])
         rate = self._rate()
         pairs = self._clipped(pairs)
@@ -221,7 +220,3 @@ def _scaled(gradient: Any, squared_norm: Any, limit: float) -> Any:
 
 def _optional(value: Any, argument: str) -> float | None:
     return None if value is None else number(value, argument, 0.0)
-
-
-def _note(text: str) -> None:
-    warnings.warn(text, stacklevel=4)

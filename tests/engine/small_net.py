@@ -46,7 +46,7 @@ def make_net(train: bool, seed: int = 0, dtype: str = "float32") -> Net:
 
     (y,) = graph.op("conv2d", [x, w[0], w[1]], {"strides": [1, 1], "padding": "same"})
     (y,) = graph.op("relu", [y])
-    pool = {"pool_size": [2, 2], "strides": [2, 2], "padding": "valid"}
+    pool: dict[str, Any] = {"pool_size": [2, 2], "strides": [2, 2], "padding": "valid"}
     y = graph.op("max_pool2d", [y], pool)[0]
     (y,) = graph.op("flatten", [y])
     if train:

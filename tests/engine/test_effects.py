@@ -13,7 +13,7 @@ from tests.ops.generators import SIZES
 from tests.ops.graphs import isa, threads
 
 # float32 parameters of size 1 after a few steps of a few roundings each.
-TOLERANCE = {"float32": {"rtol": 4e-6, "atol": 1e-6}, "float64": {"rtol": 1e-12, "atol": 1e-14}}
+TOLERANCE = {"float32": (4e-6, 1e-6), "float64": (1e-12, 1e-14)}
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 STEPS = 5
 
@@ -67,7 +67,7 @@ class Updater:
         self.run()
         for i, (w, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
             for actual, wanted in zip([w, *slot], self.expected(i, step, slots), strict=True):
-                np.testing.assert_allclose(actual.numpy(), wanted, **TOLERANCE[self.dtype],
+                np.testing.assert_allclose(actual.numpy(), wanted, *TOLERANCE[self.dtype],
                                            err_msg=f"parameter {w.shape}")  # fmt: skip
 
 

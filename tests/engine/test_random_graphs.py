@@ -45,7 +45,10 @@ class RandomGraph:
         for total in totals[1:]:
             (loss,) = self.graph.op("add", [loss, total])
         self.loss = loss
-        self.compute_loss = lambda feeds: sum(np.tanh(p.compute(feeds)).mean() for p in parts)
+        self.parts = parts
+
+    def compute_loss(self, feeds: list[Array]) -> float:
+        return float(sum(np.tanh(part.compute(feeds)).mean() for part in self.parts))
 
     def add_input(self, shape: tuple[int | None, ...]) -> Value:
         position, width = len(self.inputs), shape[-1]

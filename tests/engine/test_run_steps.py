@@ -120,6 +120,21 @@ def test_stop_if_not_finite() -> None:
     assert totals_and_rows(3).run_steps([x], outputs, None, 0, 4, False)[0] == 4
 
 
+def test_effects_of_a_step_that_is_not_finite_are_left_out() -> None:
+    """The weights stay those that gave the NaN, so that one can look for its cause."""
+    x, ids = make_data(40)
+    x[25, 3, 3] = np.nan  # in the third batch of ten
+    stopped, two_steps = make_net(train=True), make_net(train=True)
+    out = np.zeros((40, 10), np.float32)
+    done, _, last = stopped.plan(10).run_steps([x, ids], [None, out], None, 0, 4, True)
+    assert done == 3
+    assert np.isnan(last[0])
+    two_steps.plan(10).run_steps([x, ids], [None, out], None, 0, 2)
+    for a, b in zip(stopped.variables, two_steps.variables, strict=True):
+        assert a.numpy().tobytes() == b.numpy().tobytes()
+    np.testing.assert_array_equal(stopped.state.numpy(), two_steps.state.numpy())
+
+
 def test_no_steps() -> None:
     x, out = rows(6), np.full((6, 3), 7, np.float32)
     done, sums, last = totals_and_rows(3).run_steps(

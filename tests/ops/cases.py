@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from tests import oracles
 from tests.ops import generators as gen
 from tests.ops.generators import Case, Cases, away_from, distinct, nonzero, normal, positive
+from tests.ops.graphs import Array
 
 
 @dataclass(eq=False)
@@ -32,7 +35,16 @@ class Entry:
 
 
 def unary(op: str, values: gen.Values = normal, suffix: str = "", **attrs: float) -> Entry:
-    return Entry(op, lambda: gen.unary(values, **attrs), oracles.UNARY[op], suffix)
+    return Entry(op, lambda: gen.unary(values, True, **attrs), oracles.UNARY[op], suffix)
+
+
+def steps(op: str) -> Entry:
+    """A function without a derivative. Multiples of a half: ties too."""
+
+    def halves(rng: np.random.RandomState, shape: tuple[int, ...]) -> Array:
+        return np.asarray(rng.randint(-9, 10, shape) / 2 + rng.choice([0.0, 0.3], shape))
+
+    return Entry(op, lambda: gen.unary(halves, differentiable=False), oracles.UNARY[op])
 
 
 def binary(op: str, b: gen.Values = normal, gap: float = 0.0) -> Entry:
@@ -64,6 +76,13 @@ TABLE = [
     unary("square"),
     unary("sign", away_from(0)),
     unary("clip", away_from(-1, 0.5), low=-1.0, high=0.5),
+    unary("sin"),
+    unary("cos"),
+    unary("log1p", positive),
+    unary("expm1"),
+    steps("floor"),
+    steps("ceil"),
+    steps("round"),
     binary("add"),
     binary("subtract"),
     binary("multiply"),
@@ -72,6 +91,11 @@ TABLE = [
     binary("minimum", gap=0.02),
     Entry("equal", gen.comparison, oracles.equal),
     Entry("greater", gen.comparison, oracles.greater),
+    Entry("greater_equal", gen.comparison, oracles.greater_equal),
+    Entry("power", gen.powers, np.power),
+    Entry("select", gen.selections, oracles.select),
+    Entry("one_hot", gen.ids_and_depths, oracles.one_hot),
+    Entry("in_top_k", gen.rankings, oracles.in_top_k),
     Entry("cast", gen.casts, oracles.cast),
     # Its gradient is none at all: see test_stop_gradient.
     Entry("stop_gradient", lambda: (Case(c.operands) for c in gen.unary(normal)), lambda x: x),
@@ -85,6 +109,7 @@ TABLE = [
     Entry("transpose", gen.transposes, oracles.transpose),
     Entry("concat", gen.concats, oracles.concat),
     Entry("broadcast_to", gen.broadcasts, oracles.broadcast_to),
+    Entry("broadcast_like", gen.broadcasts_like, oracles.broadcast_like),
     Entry("reduce_sum", lambda: gen.reductions(normal), oracles.reduce_sum),
     Entry("reduce_mean", lambda: gen.reductions(normal), oracles.reduce_mean),
     Entry("reduce_max", lambda: gen.reductions(distinct), oracles.reduce_max),

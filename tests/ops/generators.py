@@ -80,10 +80,11 @@ def distinct(rng: np.random.RandomState, shape: tuple[int, ...]) -> Array:
 # -- cases ---------------------------------------------------------------------------------------
 
 
-def unary(values: Values, **attrs: Any) -> Cases:
+def unary(values: Values, differentiable: bool = True, **attrs: Any) -> Cases:
+    wrt = (0,) if differentiable else ()
     for n in (*SIZES, 70_001):
-        yield Case((values(rng_for(1, n), (n,)),), attrs, (0,))
-    yield Case((values(rng_for(1), (3, 5, 7)),), attrs, (0,))
+        yield Case((values(rng_for(1, n), (n,)),), attrs, wrt)
+    yield Case((values(rng_for(1), (3, 5, 7)),), attrs, wrt)
 
 
 def binary_shapes() -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -107,9 +108,48 @@ def binary(values_a: Values = normal, values_b: Values = normal, gap: float = 0.
         rng = rng_for(2, *a_shape, 0, *b_shape)
         a, b = values_a(rng, a_shape), values_b(rng, b_shape)
         if gap:
-            a, b = np.round(a / gap) * gap, (np.round(b / gap) + 0.5) * gap
+            a = np.asarray(np.round(a / gap) * gap)
+            b = np.asarray((np.round(b / gap) + 0.5) * gap)
         repeats = math.prod(np.broadcast_shapes(a_shape, b_shape)) // min(a.size, b.size)
         yield Case((a, b), {}, (0, 1), repeats)
+
+
+def powers() -> Cases:
+    for n in SIZES:
+        rng = rng_for(19, n)
+        base = positive(rng, (2, n))
+        yield Case((base, normal(rng, (2, n))), {}, (0, 1))
+        yield Case((base, np.array(2.5)), {}, (0, 1), 2 * n)
+        yield Case((nonzero(rng, (n,)), np.array(3.0)), {}, (0,))
+
+
+def selections() -> Cases:
+    for n in SIZES:
+        rng = rng_for(20, n)
+        condition = rng.randint(0, 2, (3, n)).astype(np.float64)
+        a, b = normal(rng, (3, n)), normal(rng, (3, n))
+        yield Case((condition, a, b), {}, (1, 2))
+        yield Case((condition, np.array(2.0), b), {}, (1, 2), 3 * n)
+        yield Case((condition, a, np.array(-1.0)), {}, (1, 2), 3 * n)
+        yield Case((condition, np.array(1.0), np.array(0.5)), {}, (1, 2), 3 * n)
+
+
+def ids_and_depths() -> Cases:
+    for n in SIZES:
+        ids = rng_for(21, n).randint(-1, 11, (n, 2)).astype(np.int32)
+        yield Case((ids,), {"depth": 10, "dtype": FLOAT})
+        yield Case((ids[:, 0].copy(),), {"depth": n, "dtype": FLOAT})
+    yield Case((np.array(3, np.int32),), {"depth": 5, "dtype": FLOAT})
+
+
+def rankings() -> Cases:
+    for i, n in enumerate(SIZES):
+        rng, classes = rng_for(22, n), turn(i, 5)
+        ids = rng.randint(-1, classes + 1, n).astype(np.int32)
+        # Few different scores: ties count for the id.
+        scores = rng.randint(0, 5, (n, classes)).astype(np.float64)
+        for k in (1, 3, 100):
+            yield Case((scores, ids), {"k": k})
 
 
 def comparison() -> Cases:
@@ -152,7 +192,8 @@ def matmul() -> Cases:
 def dense() -> Cases:
     triples = [(n, turn(i, 7), turn(i, 5)) for i, n in enumerate(SIZES)]
     triples += [(turn(i, 5), turn(i, 11), n) for i, n in enumerate(SIZES)]
-    triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67), (70, 1100, 540), (2, 600, 2100)]
+    triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67)]
+    triples += [(70, 1100, 540), (2, 600, 2100)]  # several blocks of every blocked loop
     for i, (m, k, n) in enumerate(triples):
         rng = rng_for(6, m, k, n)
         lead = (m,) if i % 4 else (2, m)
@@ -336,9 +377,16 @@ def broadcasts() -> Cases:
         yield Case((normal(rng, (2, 1, n)),), {"shape": [2, 7, n]}, (0,), 7)
 
 
+def broadcasts_like() -> Cases:
+    for case in broadcasts():
+        (x,) = case.operands
+        like = np.zeros(case.attrs["shape"])
+        yield Case((x, like), {}, (0,), case.terms)
+
+
 def dropouts() -> Cases:
     state = State(np.array([123.0, 5.0]))
     for n in (*SIZES, 70_001):
         yield Case((normal(rng_for(18, n), (n,)), state), {"rate": 0.4, "stream": 3}, (0,))
     x = normal(rng_for(18), (4, 5, 6, 7))
-    yield Case((x, state), {"rate": 0.5, "stream": 1, "noise_shape": [4, 1, 1, 7]}, (0,))
+    yield Case((x, state), {"rate": 0.5, "stream": 1}, (0,))

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tests.oracle.runs import Array, Results
+from tests.oracle.runs import Results
+from tests.oracle.specs import Array
 
+# Tolerances are (relative, absolute).
 # Inference: sums of at most some hundred float32 products of size 1, so about 1e-6 apart.
-INFERENCE = {"rtol": 1e-5, "atol": 2e-6}
+INFERENCE = (1e-5, 2e-6)
 # After 20 steps the rounding differences of both sides have been fed back 20 times; Adam and
 # RMSprop divide by the root of small second moments, which magnifies them again. A wrong formula
 # (epsilon inside or outside the root, an unscaled regularizer) shows at 1e-3 and more.
-TRAINING = {"rtol": 1e-4, "atol": 1e-5}
+TRAINING = (1e-4, 1e-5)
 # A prediction after training is a sum over some 20 weights that may each be 1e-5 off.
-AFTER_TRAINING = {"rtol": 1e-4, "atol": 1e-4}
+AFTER_TRAINING = (1e-4, 1e-4)
 
 
 def expected_results(files: Mapping[str, Array], name: str) -> Results:
@@ -25,12 +27,12 @@ def compare(name: str, actual: Results, expected: Results) -> None:
     assert expected, f"{name}: Keras gave nothing"
     assert list(actual) == list(expected), name
     for key, wanted in expected.items():
-        tolerance = TRAINING
+        rtol, atol = TRAINING
         if key == "predict":
-            tolerance = INFERENCE if name.startswith("layer/") else AFTER_TRAINING
+            rtol, atol = INFERENCE if name.startswith("layer/") else AFTER_TRAINING
         label = f"{name}/{key}"
         assert actual[key].shape == wanted.shape, f"{label}: {actual[key].shape} {wanted.shape}"
         if wanted.dtype.kind == "U":
             assert actual[key].tolist() == wanted.tolist(), label
         else:
-            np.testing.assert_allclose(actual[key], wanted, **tolerance, err_msg=label)
+            np.testing.assert_allclose(actual[key], wanted, rtol, atol, err_msg=label)

@@ -10,7 +10,8 @@ import pytest
 
 import pyframe
 from tests.oracle.compare import compare, expected_results
-from tests.oracle.runs import RUNS, Array, run
+from tests.oracle.runs import RUNS, run
+from tests.oracle.specs import Array
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 GOLDEN: dict[str, Array] = {}

@@ -15,7 +15,8 @@ import pytest
 
 import pyframe
 from tests.oracle.compare import compare, expected_results
-from tests.oracle.runs import RUNS, Array, run
+from tests.oracle.runs import RUNS, run
+from tests.oracle.specs import Array
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]

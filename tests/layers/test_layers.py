@@ -1,0 +1,206 @@
+"""Each layer: output, shape, weights, gradient, configuration, refusals; one line a layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyframe import layers, ops
+from pyframe.errors import ConfigurationError, ShapeError
+from pyframe.layers import (
+    ELU,
+    Activation,
+    AveragePooling2D,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    LeakyReLU,
+    MaxPooling2D,
+    Permute,
+    ReLU,
+    Reshape,
+    Softmax,
+)
+
+# Layer, shape of one sample, shape of its output, number of parameters.
+TABLE: list[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], int]] = [
+    (lambda **k: Dense(5, "relu", **k), (3,), (5,), 20),
+    (lambda **k: Dense(5, use_bias=False, **k), (4, 3), (4, 5), 15),
+    (lambda **k: Conv2D(4, 3, **k), (7, 6, 2), (5, 4, 4), 76),
+    (lambda **k: Conv2D(4, (3, 2), strides=2, padding="same", **k), (7, 6, 2), (4, 3, 4), 52),
+    (lambda **k: Conv2D(4, 3, dilation_rate=2, activation="tanh", **k), (7, 6, 2), (3, 2, 4), 76),
+    (lambda **k: Conv2D(4, 1, groups=2, use_bias=False, **k), (7, 6, 2), (7, 6, 4), 4),
+    (lambda **k: MaxPooling2D(**k), (7, 6, 2), (3, 3, 2), 0),
+    (lambda **k: MaxPooling2D(3, strides=1, padding="SAME", **k), (7, 6, 2), (7, 6, 2), 0),
+    (lambda **k: AveragePooling2D((2, 3), padding="same", **k), (7, 6, 2), (4, 2, 2), 0),
+    (lambda **k: Flatten(**k), (7, 6, 2), (84,), 0),
+    (lambda **k: Reshape((6, -1), **k), (7, 6), (6, 7), 0),
+    (lambda **k: Permute((2, 1), **k), (7, 6), (6, 7), 0),
+    (lambda **k: Dropout(0.5, **k), (7,), (7,), 0),
+    (lambda **k: Activation("softplus", **k), (7,), (7,), 0),
+    (lambda **k: ReLU(6.0, 0.1, 0.5, **k), (7,), (7,), 0),
+    (lambda **k: LeakyReLU(**k), (7,), (7,), 0),
+    (lambda **k: ELU(0.5, **k), (7,), (7,), 0),
+    (lambda **k: Softmax(axis=1, **k), (7, 3), (7, 3), 0),
+]
+
+
+def sample(shape: tuple[int, ...], batch: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(batch, *shape))
+
+
+@pytest.mark.parametrize(("make", "shape", "output", "parameters"), TABLE)
+def test_layer(
+    make: Callable[..., Any], shape: tuple[int, ...], output: tuple[int, ...], parameters: int
+) -> None:
+    layer = make(dtype="float64")
+    x = sample(shape)
+    y = layer(x)
+    assert y.shape == (3, *output)
+    assert layer.output_shape == (None, *output)
+    assert layer.count_params() == parameters
+    # An equal layer comes from the configuration.
+    again = layers.deserialize(layers.serialize(layer))
+    assert again.get_config() == layer.get_config()
+    assert again(x).shape == y.shape
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), y)
+    # The gradient with respect to the input is that of finite differences.
+    direction = np.random.default_rng(1).normal(size=y.shape)
+    _, (dx,) = ops.value_and_grad(lambda t: ops.sum(layer(t) * direction), x)
+    step = np.random.default_rng(2).normal(size=x.shape)
+    e = 1e-6
+    slope = ((layer(x + e * step) - layer(x - e * step)) * direction).sum() / (2 * e)
+    np.testing.assert_allclose((dx * step).sum(), slope, rtol=1e-5)
+
+
+def test_dense_values() -> None:
+    layer = Dense(2, "relu")
+    x = np.array([[1.0, -2.0]], np.float32)
+    layer(x)
+    layer.set_weights([np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([0.5, 0.25])])
+    np.testing.assert_allclose(layer(x), [[0.0, 4.25]])
+
+
+def test_conv2d_values() -> None:
+    layer = Conv2D(1, 2, use_bias=False)
+    x = np.arange(9.0).reshape(1, 3, 3, 1)
+    layer(x)
+    layer.set_weights([np.arange(4.0).reshape(2, 2, 1, 1)])
+    np.testing.assert_allclose(layer(x)[0, :, :, 0], [[19, 25], [37, 43]])
+
+
+def test_pooling_values() -> None:
+    x = np.arange(9.0).reshape(1, 3, 3, 1)
+    np.testing.assert_allclose(MaxPooling2D(2, padding="same")(x)[0, :, :, 0], [[4, 5], [7, 8]])
+    # Padding does not count in a mean.
+    np.testing.assert_allclose(
+        AveragePooling2D(2, padding="same")(x)[0, :, :, 0], [[2, 3.5], [6.5, 8]]
+    )
+
+
+def test_activation_layers() -> None:
+    x = np.array([[-2.0, 0.5, 9.0]])
+    np.testing.assert_allclose(ReLU(max_value=6)(x), [[0, 0.5, 6]])
+    np.testing.assert_allclose(LeakyReLU()(x), [[-0.6, 0.5, 9]], rtol=1e-6)
+    np.testing.assert_allclose(LeakyReLU(alpha=0.1)(x), [[-0.2, 0.5, 9]], rtol=1e-6)
+    np.testing.assert_allclose(ELU(2.0)(x), [[2 * np.expm1(-2.0), 0.5, 9]], rtol=1e-6)
+    np.testing.assert_allclose(Softmax()(x).sum(), 1.0, rtol=1e-6)
+
+
+def test_a_layer_as_activation() -> None:
+    layer = Dense(2, activation=LeakyReLU(0.5))
+    x = np.ones((1, 3))
+    layer(x)
+    layer.set_weights([-np.ones((3, 2)), np.zeros(2)])
+    np.testing.assert_allclose(layer(x), [[-1.5, -1.5]])
+
+
+def test_merging() -> None:
+    a, b = np.array([[1.0, 5.0]]), np.array([[3.0, 2.0]])
+    assert layers.Add()([a, b, a]).tolist() == [[5, 12]]
+    assert layers.Subtract()([a, b]).tolist() == [[-2, 3]]
+    assert layers.Multiply()([a, b]).tolist() == [[3, 10]]
+    assert layers.Average()([a, b]).tolist() == [[2, 3.5]]
+    assert layers.Maximum()([a, b]).tolist() == [[3, 5]]
+    assert layers.Minimum()([a, b]).tolist() == [[1, 2]]
+    assert Concatenate()([a, b]).tolist() == [[1, 5, 3, 2]]
+    with pytest.raises(ShapeError, match="list of at least 2"):
+        layers.Add()(a)
+    with pytest.raises(ShapeError, match="exactly 2"):
+        layers.Subtract()([a, b, a])
+
+
+def test_dropout() -> None:
+    x = np.ones((50, 100), np.float32)
+    layer = Dropout(0.3, seed=5)
+    assert layer(x) is not None
+    np.testing.assert_array_equal(layer(x), x)
+    y, z = layer(x, training=True), layer(x, training=True)
+    assert not np.array_equal(y, z)
+    assert abs((y == 0).mean() - 0.3) < 0.03
+    np.testing.assert_allclose(y[y != 0], 1 / 0.7, rtol=1e-6)
+    np.testing.assert_array_equal(Dropout(0.3, seed=5)(x, training=True), y)
+    np.testing.assert_array_equal(Dropout(0.0)(x, training=True), x)
+    assert not Dropout(1.0)(x, training=True).any()
+    shared = Dropout(0.5, noise_shape=(None, 1))(x, training=True)
+    assert (shared == shared[:, :1]).all()
+
+
+def test_flatten_of_single_numbers() -> None:
+    assert Flatten()(np.ones(3)).shape == (3, 1)
+
+
+def test_reshape_refuses_other_sizes() -> None:
+    with pytest.raises(ShapeError, match="784 elements"):
+        Reshape((27, 28))(np.ones((1, 784)))
+    with pytest.raises(ShapeError, match="elements"):
+        Reshape((5, -1))(np.ones((1, 784)))
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Dense(0), "`units` must be a positive integer"),
+        (lambda: Dense(2.5), "`units` must be a positive integer"),
+        (lambda: Conv2D(4, (1, 2, 3)), "`kernel_size`"),
+        (lambda: Conv2D(4, 0), "`kernel_size`"),
+        (lambda: Conv2D(4, 3, padding="full"), "`padding` must be"),
+        (lambda: Conv2D(4, 3, data_format="channels_first"), r"np\.moveaxis"),
+        (lambda: Conv2D(4, 3, strides=2, dilation_rate=2), "exclude each other"),
+        (lambda: Conv2D(4, 3, groups=3), "divisible by `groups`"),
+        (lambda: MaxPooling2D(pool_size=-1), "`pool_size`"),
+        (lambda: Dropout(1.5), "`rate` must be a number between 0 and 1"),
+        (lambda: Dropout(0.5, seed=0.5), "`seed`"),
+        (lambda: Reshape((-1, -1)), "`target_shape`"),
+        (lambda: Permute((0, 1)), "`dims`"),
+        (lambda: ReLU(max_value=-1), "`max_value`"),
+        (lambda: LeakyReLU(-0.1), "`negative_slope`"),
+        (lambda: Softmax(axis="last"), "`axis`"),
+        (lambda: Input(), "`shape`"),
+    ],
+)
+def test_refused_arguments(make: Callable[[], Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        make()
+
+
+def test_groups_must_divide_the_channels() -> None:
+    with pytest.raises(ShapeError, match="groups=2"):
+        Conv2D(4, 1, groups=2)(np.ones((1, 4, 4, 3)))
+
+
+def test_window_larger_than_the_image() -> None:
+    with pytest.raises(ShapeError, match=r"Conv2D 'c'.*padding='same'"):
+        Conv2D(4, 5, name="c")(np.ones((1, 3, 3, 1)))
+
+
+def test_unknown_class_in_a_config() -> None:
+    with pytest.raises(ConfigurationError, match="custom_objects"):
+        layers.deserialize({"class_name": "Dens", "config": {}})
+    with pytest.raises(ConfigurationError, match="class_name"):
+        layers.deserialize({"config": {}})
