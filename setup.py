@@ -130,7 +130,8 @@ class Build(build_ext):  # type: ignore[misc]
             link_args += ["-Wl,-S"]
         for extension in self.extensions:
             own = WARNINGS if isinstance(extension, Pybind11Extension) else []
-            extension.extra_compile_args += compile_args + own
+            present = extension.extra_compile_args
+            present += [flag for flag in compile_args + own if flag not in present]
             extension.extra_link_args += link_args
             if isinstance(extension, Pybind11Extension):
                 flags = " ".join(extension.extra_compile_args)

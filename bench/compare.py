@@ -78,7 +78,12 @@ def measure(
             raise SystemExit(f"{name}: {ready['parameters']} parameters in {workload.name}, "
                              f"expected {workload.parameters}")  # fmt: skip
         iterations[name] = max(1, round(options.round_ms / 1000 / ready["seconds"]))
-        results[name] = {"way": ready["way"], "iterations": iterations[name], "rounds": []}
+        results[name] = {
+            "way": ready["way"],
+            "ways": ready["ways"],
+            "iterations": iterations[name],
+            "rounds": [],
+        }
         if ready["errors"]:
             results[name]["errors"] = ready["errors"]
         time.sleep(PAUSE)

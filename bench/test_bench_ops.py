@@ -3,11 +3,31 @@
 The time of one round is that of `steps` runs; extra_info holds GFLOP/s or GB/s of one run.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bench.conftest import Bench, make_runner, moved_bytes
+from bench.conftest import BENCHES, Bench, make_runner, moved_bytes, operands
+
+NUMPY: dict[str, Callable[..., Any]] = {
+    "dense": lambda x, w, b: x @ w + b,
+    "add": np.add,
+    "multiply": np.multiply,
+    "tanh": np.tanh,
+    "exp": np.exp,
+    "reduce_sum": np.sum,
+    "transpose": lambda x: np.ascontiguousarray(x.T),
+}
+COMPARED = [b for b in BENCHES if b.op in NUMPY and b.gradient_of is None]
+
+
+@pytest.mark.parametrize("case", COMPARED, ids=lambda case: f"{case.id}-numpy")
+def test_numpy(benchmark: Any, case: Bench) -> None:
+    values = operands(case)
+    benchmark.group = case.id
+    benchmark(NUMPY[case.op], *values)
 
 
 @pytest.mark.usefixtures("engine")

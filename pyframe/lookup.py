@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -61,3 +62,24 @@ def object_config(obj: Any) -> dict[str, Any]:
         "config": obj.get_config(),
         "registered_name": None if own else cls.__name__,
     }
+
+
+def reject_unknown(cls: type, unknown: Mapping[str, Any]) -> None:
+    """Raises an error that names the first argument the class does not have.
+
+    Raises:
+        ConfigurationError: if there is one.
+    """
+    if not unknown:
+        return
+    known: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" in base.__dict__:
+            known |= set(inspect.signature(base.__init__).parameters)  # type: ignore[misc]
+    known -= {"self", "args", "kwargs", "unknown"}
+    name = next(iter(unknown))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    raise ConfigurationError(
+        f"{cls.__name__} has no argument `{name}`.{hint} It has: {', '.join(sorted(known))}"
+    )

@@ -87,6 +87,22 @@ def test_no_title_for_one_epoch(screen: Screen) -> None:
     assert screen.shown[0].startswith("12/12 ━")
 
 
+def test_only_the_last_line_may_be_longer_than_the_terminal(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    run_epochs(screen, 1, 12, 1)
+    *drawn, last, _ = COLOUR.sub("", screen.getvalue()).replace("\n", "\r").split("\r")
+    assert max(map(len, drawn)) == 49
+    assert last.endswith("val_loss: 5.0000e-04")
+
+
+def test_a_terminal_of_unknown_size(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    run_epochs(screen, 1, 12, 1)
+    assert " 6/12 ━━━━━━━━━━──────────" in COLOUR.sub("", screen.getvalue())
+
+
 def test_no_color_is_respected(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     run_epochs(screen, 1, 12, 1)

@@ -61,8 +61,8 @@ def warm_up(run: Run, seconds: float = 0.3) -> float:
     return best
 
 
-def fastest(ways: dict[str, Run]) -> tuple[str, float, dict[str, str]]:
-    """The fastest way, its seconds an iteration, and the errors of ways that do not work."""
+def speeds_of(ways: dict[str, Run]) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds an iteration of every way, and the errors of ways that do not work."""
     speeds: dict[str, float] = {}
     errors: dict[str, str] = {}
     for name, run in ways.items():
@@ -72,8 +72,7 @@ def fastest(ways: dict[str, Run]) -> tuple[str, float, dict[str, str]]:
             errors[name] = f"{type(error).__name__}: {error}"[:500]
     if not speeds:
         raise RuntimeError(f"no way works: {errors}")
-    best = min(speeds, key=lambda name: speeds[name])
-    return best, speeds[best], errors
+    return speeds, errors
 
 
 def serve(worker: Worker) -> None:
@@ -92,9 +91,10 @@ def serve(worker: Worker) -> None:
                 prepared = worker.prepare(workload)
                 if prepared is None:
                     return {"seconds": None}
-                way, seconds, errors = fastest(prepared.ways)
+                speeds, errors = speeds_of(prepared.ways)
+                way = min(speeds, key=lambda name: speeds[name])
                 chosen[workload.name] = prepared.ways[way]
-                return {"seconds": seconds, "way": way, "errors": errors,
+                return {"seconds": speeds[way], "way": way, "ways": speeds, "errors": errors,
                         "parameters": prepared.parameters}  # fmt: skip
             case "run":
                 run, iterations = chosen[request["workload"]], int(request["iterations"])

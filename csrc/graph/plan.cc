@@ -1,6 +1,7 @@
 #include "graph/plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "common/parallel.h"
@@ -57,15 +58,17 @@ Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
 
 Plan::~Plan() = default;
 
-std::unique_ptr<Plan::Frame> Plan::acquire_frame(int threads) {
+std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team) {
   std::unique_ptr<Frame> frame;
   {
     std::lock_guard<std::mutex> lock(frames_mutex_);
+    *team = team_size_.choose(*team);
     if (!frames_.empty()) {
       frame = std::move(frames_.back());
       frames_.pop_back();
     }
   }
+  const int threads = *team;
   if (frame == nullptr) {
     frame = std::make_unique<Frame>();
     frame->arena = Buffer(arena_bytes_);
@@ -92,8 +95,9 @@ std::unique_ptr<Plan::Frame> Plan::acquire_frame(int threads) {
   return frame;
 }
 
-void Plan::release_frame(std::unique_ptr<Frame> frame) {
+void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double seconds) {
   std::lock_guard<std::mutex> lock(frames_mutex_);
+  if (work_ >= kParallelWork) team_size_.record(threads, seconds);
   frames_.push_back(std::move(frame));
 }
 
@@ -234,12 +238,11 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
     exclusive.flag = &busy_;
   }
 
-  int threads = num_threads();
-  if (work_ < kParallelWork) threads = 1;
+  int threads = work_ < kParallelWork ? 1 : num_threads();
   RunResult result;
   result.sums.assign(outputs.size(), 0.0);
   result.last.assign(outputs.size(), 0.0);
-  std::unique_ptr<Frame> frame = acquire_frame(threads);
+  std::unique_ptr<Frame> frame = acquire_frame(&threads);
   Running running{this,
                   frame.get(),
                   &binding,
@@ -250,6 +253,8 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
                   {steps}};
   for (Cursor& cursor : frame->cursors) cursor.next.store(0, std::memory_order_relaxed);
   for (Progress& progress : frame->progress) progress.done.store(0, std::memory_order_relaxed);
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
   parallel_run(
       threads,
       [](void* context, int thread, int team) {
@@ -257,7 +262,9 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
         run->plan->run_thread(*run, thread, team);
       },
       &running);
-  release_frame(std::move(frame));
+  const std::chrono::duration<double> spent = Clock::now() - begin;
+  release_frame(std::move(frame), threads,
+                spent.count() / static_cast<double>(std::max<int64_t>(1, result.steps)));
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/gather.h"
+#include "graph/team_size.h"
 #include "ir/graph.h"
 #include "ir/lowering.h"
 
@@ -64,8 +65,9 @@ class Plan {
   struct Frame;
   struct Running;
 
-  std::unique_ptr<Frame> acquire_frame(int threads);
-  void release_frame(std::unique_ptr<Frame> frame);
+  // Also settles how many threads, at most *team, the run should have.
+  std::unique_ptr<Frame> acquire_frame(int* team);
+  void release_frame(std::unique_ptr<Frame> frame, int threads, double seconds);
   void run_thread(Running& run, int thread, int threads);
   void run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
                    int threads) const;
@@ -87,6 +89,7 @@ class Plan {
 
   std::mutex frames_mutex_;
   std::vector<std::unique_ptr<Frame>> frames_;
+  TeamSize team_size_;
   std::atomic<bool> busy_{false};
 };
 

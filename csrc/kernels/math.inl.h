@@ -1,8 +1,7 @@
-// Vectorised functions of one variable. Errors are below 4 ulp (gelu: below 7; gelu_tanh is exact
-// to 4 epsilon absolutely only),
-// NaN stays NaN, infinities give the limits. The polynomials are minimax fits (Remez, 60 digits)
-// on the ranges noted; the argument reductions are those of fdlibm. Constants that need their
-// low bits zero are written so that products are exact also without FMA.
+// Vectorised functions of one variable. Errors are below 4 ulp (gelu: 7 ulp; gelu_tanh: 4 epsilon,
+// absolutely). NaN stays NaN, infinities give the limits. The polynomials are minimax fits (Remez,
+// 60 digits) on the ranges noted; the argument reductions are those of fdlibm. Constants that need
+// their low bits zero are written so that products are exact also without FMA.
 
 template <typename T>
 struct Constants;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -11,14 +13,19 @@ import numpy as np
 
 from pyframe.config import floatx
 from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, ShapeError
-from pyframe.layers.arguments import reject_unknown, shape_argument
+from pyframe.layers.arguments import shape_argument
 from pyframe.layers.input_spec import InputSpec
 from pyframe.layers.serialization import serialize_value
 from pyframe.layers.weights import WeightHolder, structure_version
+from pyframe.lookup import reject_unknown
 from pyframe.naming import auto_name
 from pyframe.ops.dtypes import Array, as_array, common_float, standardize_dtype
 from pyframe.ops.function import Function, trace_function
 from pyframe.ops.tensor import Shape, Tensor, Variable
+from pyframe.utils.random import next_seed
+
+# Held while a layer is built or traced, so that several threads may use a fresh model at once.
+_building = threading.RLock()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -190,10 +197,12 @@ class Layer(WeightHolder):
         dtypes = tuple(self.array_dtype(a) for a in arrays)
         key = ("forward", training, many, free, dtypes)
         cache = self.functions()
-        if key not in cache:
-            function, result = self._trace_call(free, dtypes, many, (), training, {})
-            cache[key] = function, isinstance(result, (list, tuple))
-        found: tuple[Function, bool] = cache[key]
+        found: tuple[Function, bool] | None = cache.get(key)
+        if found is None:
+            with _building:
+                function, result = self._trace_call(free, dtypes, many, (), training, {})
+                found = function, isinstance(result, (list, tuple))
+                cache[key] = found
         return found
 
     def _trace_call(
@@ -212,10 +221,13 @@ class Layer(WeightHolder):
 
     def ensure_built(self, input_shape: Any) -> None:
         """Builds the layer unless it is built."""
-        if not self.built:
-            self.build(input_shape)
-            self.built = True
-            self._build_shape = input_shape
+        if self.built:
+            return
+        with _building:
+            if not self.built:
+                self.build(input_shape)
+                self.built = True
+                self._build_shape = input_shape
 
     def functions(self) -> dict[Any, Any]:
         """Returns the traced functions of this layer; emptied when its structure changed."""
@@ -232,10 +244,7 @@ class Layer(WeightHolder):
     def random_state(self) -> Variable:
         """Returns the float64 variable (seed, counter) behind the layer's random numbers."""
         if self._random_state is None:
-            # Importing this at the top would load the user-facing helpers with every layer.
-            from pyframe.utils import random
-
-            value = np.array([float(random.next_seed()), 0.0])
+            value = np.array([float(next_seed()), 0.0])
             self._random_state = Variable(value, "float64", False, "random_state")
         return self._random_state
 
@@ -252,9 +261,7 @@ class Layer(WeightHolder):
         Returns:
             A tuple, or a list of tuples for several outputs.
         """
-        # Imported here because only unbuilt layers need a copy, which must not build the original.
-        import copy
-
+        # Asking for a shape must not build the layer.
         layer = self if self.built else copy.deepcopy(self)
         many = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
         shapes = [tuple(s) for s in input_shape] if many else [tuple(input_shape)]

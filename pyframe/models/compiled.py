@@ -96,7 +96,6 @@ class Compiled:
         self.weighted_metrics = [
             self._checked(m) for m in _as_list(weighted_metrics, "weighted_metrics")
         ]
-        self._resolved: dict[tuple[int, int, bool], Metric] = {}
         self.choices: list[str] = []
 
     @staticmethod

@@ -125,11 +125,6 @@ class Sequential(Model):
         self._build_shape = self._input.batch_shape
         self.built = True
 
-    def ensure_built(self, input_shape: Any) -> None:
-        """Builds the model unless it is built."""
-        if not self.built:
-            self.build(input_shape)
-
     def call(self, inputs: Any) -> Any:
         """Applies all layers, one after the other."""
         for layer in self._layers:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyframe import ops
 from pyframe.errors import ConfigurationError, DataError, warn
-from pyframe.layers.arguments import reject_unknown
+from pyframe.lookup import reject_unknown
 from pyframe.naming import to_snake_case
 from pyframe.ops.tensor import Tensor, Variable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -119,8 +120,14 @@ class Progress:
             self._bar.total = done
             self._bar.bar_format = _bar_format(done)
         self._bar.n = done
+        # A line that is redrawn must not wrap; the last one, drawn by `close`, may.
+        self._bar.ncols = _columns(self._stream) if not last else None
         text = f"{clock} {format_duration(each)}/step{format_logs(logs)}"
-        self._bar.set_description_str(text, refresh=True)
+        self._bar.set_description_str(text, refresh=not last)
+
+
+def _columns(stream: TextIO) -> int | None:
+    return shutil.get_terminal_size().columns - 1 if stream.isatty() else None
 
 
 def _bar_format(steps: int | None) -> str:
@@ -144,7 +151,8 @@ def _make_bar(steps: int | None, stream: TextIO) -> Any:
         bar_format=_bar_format(steps),
         ascii="\u2500\u2501" if shows_unicode(stream) else ".=",
         colour="green" if shows_colour(stream) else None,
-        dynamic_ncols=True,
         mininterval=REFRESH_SECONDS,
+        ncols=_columns(stream),
+        nrows=24,  # tqdm draws nothing on a terminal that says it has no rows
         position=0,
     )

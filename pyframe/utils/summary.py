@@ -150,12 +150,12 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _totals(model: Any) -> list[str]:
     optimizer = getattr(model, "optimizer", None)
-    slots = getattr(optimizer, "variables", None) or []
+    slots = list(optimizer.variables) if optimizer is not None else []
     parts = {
         "Trainable": count_and_bytes(model.trainable_weights),
         "Non-trainable": count_and_bytes(model.non_trainable_weights),
     }
-    if slots:
+    if any(variable.shape for variable in slots):  # more than a step counter and a rate
         parts["Optimizer"] = count_and_bytes(slots)
     total = {"Total": (sum(n for n, _ in parts.values()), sum(size for _, size in parts.values()))}
     return [

@@ -2,11 +2,13 @@
 
 import gc
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import pyframe
 from pyframe import _core
 from tests.engine.small_net import make_data, make_net
 
@@ -112,3 +114,52 @@ def test_the_arena_reuses_memory() -> None:
         (y,) = graph.op("softmax", [y])
     plan = graph.compile([y], [(16, 64, 96)])
     assert plan.arena_bytes < 4 * (16 * 64 * 96 * 4)
+
+
+def small_model() -> pyframe.Sequential:
+    layers = pyframe.layers
+    model = pyframe.Sequential([
+        layers.Input(shape=(20,)),
+        layers.Dense(16, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def predict_growth(calls: int) -> int:
+    model = small_model()
+    x = np.ones((1, 20), np.float32)
+    for _ in range(1000):
+        model.predict(x, verbose=0)
+    gc.collect()
+    before = resident_bytes()
+    for _ in range(calls):
+        model.predict(x, verbose=0)
+    return resident_bytes() - before
+
+
+def test_predict_does_not_grow_the_process() -> None:
+    assert predict_growth(20_000) < 1 << 20
+
+
+@pytest.mark.slow
+def test_100_000_predictions_do_not_grow_the_process() -> None:
+    assert predict_growth(100_000) < 1 << 20
+
+
+def test_a_trained_model_is_freed_by_reference_count() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        model = small_model()
+        x, y = np.ones((50, 20), np.float32), np.zeros(50, np.int64)
+        model.fit(x, y, epochs=2, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x, verbose=0)
+        alive = weakref.ref(model)
+        del model
+        assert alive() is None
+    finally:
+        gc.enable()

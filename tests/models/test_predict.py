@@ -203,6 +203,30 @@ def test_many_threads_get_the_results_of_one() -> None:
     assert not wrong
 
 
+def test_many_threads_may_use_a_fresh_model() -> None:
+    x, _ = data(4)
+    for _ in range(20):
+        model = Sequential([Dense(8, activation="relu"), Dense(2)])
+        found: list[np.ndarray] = []
+        start = threading.Barrier(8)
+
+        def work(
+            model: Sequential = model,
+            found: list[np.ndarray] = found,
+            start: threading.Barrier = start,
+        ) -> None:
+            start.wait()
+            found.append(model.predict(x))
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(model.weights) == 4
+        assert all(np.array_equal(y, found[0]) for y in found)
+
+
 def test_calls_leave_no_objects_behind() -> None:
     model = classifier()
     x = np.ones((1, FEATURES), np.float32)
