@@ -100,7 +100,7 @@ def newest_include(path: Path) -> float:
     return newest
 
 
-class Build(build_ext):  # type: ignore[misc]
+class Build(build_ext):
     """build_ext that explains a missing compiler and goes without OpenMP when there is none."""
 
     def finalize_options(self) -> None:

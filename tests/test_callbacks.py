@@ -69,7 +69,7 @@ def test_the_hooks_are_those_of_keras() -> None:
 
 
 def test_old_batch_hooks_are_called_by_the_new_ones() -> None:
-    seen = []
+    seen: list[tuple[Any, ...]] = []
 
     class Old(Callback):
         def on_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -139,7 +139,7 @@ def test_needs_batches(mode: str) -> None:
     quiet = [
         Callback(),
         LambdaCallback(on_epoch_end=lambda epoch, logs: None),
-        LambdaCallback(**{f"on_{other}_batch_end": lambda batch, logs: None}),  # type: ignore[arg-type]
+        LambdaCallback(**{f"on_{other}_batch_end": lambda batch, logs: None}),
         History(),
         ProgbarLogger(),
     ]
@@ -147,7 +147,7 @@ def test_needs_batches(mode: str) -> None:
     loud = [
         overriding(),
         type("Child", (overriding,), {})(),
-        LambdaCallback(**{hook: lambda batch, logs: None}),  # type: ignore[arg-type]
+        LambdaCallback(**{hook: lambda batch, logs: None}),
         type("MyBar", (ProgbarLogger,), {})(),
     ]
     for callback in loud:
@@ -244,7 +244,7 @@ def test_fit_evaluate_and_predict_call_the_hooks_in_keras_order() -> None:
         validation_data=(x[:5], y[:5]),
     )
     batches = [(f"on_train_batch_{edge}", batch) for batch in range(2) for edge in ("begin", "end")]
-    test = [
+    test: list[tuple[Any, ...]] = [
         ("on_test_begin",),
         ("on_test_batch_begin", 0),
         ("on_test_batch_end", 0),

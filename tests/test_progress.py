@@ -16,7 +16,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 class Screen(io.StringIO):
     """A terminal in memory."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def isatty(self) -> bool:
         return True
@@ -111,7 +111,7 @@ def test_no_color_is_respected(screen: Screen, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_stream_without_unicode_gets_ascii(screen: Screen) -> None:
-    screen.encoding = "latin-1"  # type: ignore[assignment]
+    screen.encoding = "latin-1"
     run_epochs(screen, 1, 12, 1)
     assert screen.getvalue().isascii()
     assert "12/12 ====================" in screen.shown[0]

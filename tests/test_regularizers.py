@@ -51,7 +51,8 @@ def test_factors_are_attributes() -> None:
 @pytest.mark.parametrize(("regularizer", "l1", "l2"), CASES[:6])
 def test_config_builds_an_equal_regularizer(regularizer: Any, l1: float, l2: float) -> None:
     config = regularizers.serialize(regularizer)
-    for again in (regularizers.deserialize(config), regularizers.get(config)):
+    makers: list[Any] = [regularizers.deserialize, regularizers.get]
+    for again in (make(config) for make in makers):
         assert type(again) is type(regularizer)
         assert again.get_config() == regularizer.get_config()
     assert regularizer.get_config().get("l1", 0.0) == l1

@@ -116,7 +116,7 @@ def test_to_categorical_errors(x: Any, num_classes: int | None, text: str) -> No
 
 def test_normalize() -> None:
     value = normalize([[3.0, 4.0], [0.0, 0.0]])
-    np.testing.assert_allclose(value, [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(value, [[0.6, 0.8], [0.0, 0.0]])
     np.testing.assert_allclose(normalize([[1.0, -3.0]], order=1), [[0.25, -0.75]])
 
 

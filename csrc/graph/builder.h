@@ -27,7 +27,8 @@ class PlanBuilder {
 
   // schedule
   std::vector<std::vector<int>> dependencies() const;
-  void close_row_segment(Segment segment);
+  // Steps that depend on constants and on variables no effect changes.
+  std::vector<bool> constant_steps(const std::vector<std::vector<int>>& depends) const;
 
   Plan& plan_;
   const Graph& graph_;
@@ -37,6 +38,7 @@ class PlanBuilder {
   std::vector<Epilogue> epilogues_;  // storage of fused functions
   std::vector<int> epilogue_of_;     // by node, -1: none
   std::vector<bool> kept_;           // by node
+  std::vector<bool> constant_;       // by step
 };
 
 }  // namespace pyframe

@@ -84,6 +84,15 @@ void PlanBuilder::place_memory() {
       }
     return result;
   };
+  std::vector<bool> packed(tensors.size(), false);  // results of the prologue
+  for (size_t s = 0; s < steps.size(); ++s)
+    for (const Operand& operand : steps[s].operands) {
+      const auto id = static_cast<size_t>(root(operand.tensor));
+      if (!constant_[s]) continue;
+      if (operand.access != Access::kRead) packed[id] = true;
+      if (tensors[id].kind == TensorKind::kVariable)
+        plan_.prologue_variables_.push_back(tensors[id].source);
+    }
   const auto is_arena = [&](TensorId id) {
     const TensorKind kind = tensors[static_cast<size_t>(id)].kind;
     return kind == TensorKind::kValue || kind == TensorKind::kInput;
@@ -98,8 +107,8 @@ void PlanBuilder::place_memory() {
       if (step.in_place_from < 0) continue;
       const TensorId from = root(step.operands[static_cast<size_t>(step.in_place_from)].tensor);
       const TensorId to = root(step.operands[static_cast<size_t>(step.in_place_to)].tensor);
-      if (from == to || !is_arena(from) || tensors[static_cast<size_t>(from)].copies != 1 ||
-          bytes_of(from) != bytes_of(to))
+      if (from == to || !is_arena(from) || packed[static_cast<size_t>(from)] ||
+          tensors[static_cast<size_t>(from)].copies != 1 || bytes_of(from) != bytes_of(to))
         continue;
       const std::vector<Use> now = uses();
       const Use& use = now[static_cast<size_t>(from)];
@@ -115,7 +124,7 @@ void PlanBuilder::place_memory() {
     }
 
   const std::vector<Use> use = uses();
-  std::vector<Block> global;
+  std::vector<Block> global, fixed;
   std::vector<std::vector<Block>> local(plan_.segments_.size());
   std::vector<int64_t> local_offset(tensors.size(), -1);
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -126,12 +135,18 @@ void PlanBuilder::place_memory() {
         plan_.segments_[segment].rows > 0) {
       const int64_t row_bytes = bytes_of(id) / plan_.segments_[segment].rows;
       local[segment].push_back({id, row_bytes, use[i].first_step, use[i].last_step});
+    } else if (packed[i]) {
+      fixed.push_back({id, std::max<int64_t>(1, round_up(bytes_of(id), kAlign)), 0, 0});
     } else {
       global.push_back({id, std::max<int64_t>(1, round_up(bytes_of(id), kAlign)),
                         use[i].first_segment, use[i].last_segment});
     }
   }
 
+  plan_.packed_bytes_ = static_cast<size_t>(place(fixed));
+  plan_.packed_offset_.assign(tensors.size(), -1);
+  for (const Block& block : fixed)
+    plan_.packed_offset_[static_cast<size_t>(block.tensor)] = block.offset;
   plan_.arena_bytes_ = static_cast<size_t>(place(global));
   plan_.offset_.assign(tensors.size(), -1);
   for (const Block& block : global) plan_.offset_[static_cast<size_t>(block.tensor)] = block.offset;

@@ -32,6 +32,7 @@ struct alignas(64) Progress {
 // runs overlap than ever before.
 struct Plan::Frame {
   Buffer arena;
+  std::shared_ptr<Buffer> packed;
   std::vector<char*> base;
   std::vector<Buffer> scratch;  // by thread: chunk memory, then workspace
   std::vector<double> scalars;
@@ -47,6 +48,7 @@ struct Plan::Running {
   RunResult* result;
   int64_t start, batch;
   bool stop_if_not_finite;
+  size_t first_segment, last_segment;
   std::atomic<int64_t> last_step;       // steps to run; lowered to stop early
   std::atomic<bool> not_finite{false};  // output 0 of the last step, if anyone wants to know
 };
@@ -177,7 +179,7 @@ void Plan::run_thread(Running& run, int thread, int threads) {
   std::atomic<int64_t>& finished = frame.progress.back().done;
   for (int64_t step = 0; step < run.last_step.load(std::memory_order_relaxed); ++step) {
     call.first_row = run.start + step * run.batch;
-    for (size_t g = 0; g < segments_.size(); ++g) {
+    for (size_t g = run.first_segment; g < run.last_segment; ++g) {
       if (segments_[g].effects && run.not_finite.load(std::memory_order_relaxed)) break;
       run_segment(g, step, run, call, thread, threads);
     }
@@ -189,6 +191,40 @@ void Plan::run_thread(Running& run, int thread, int threads) {
       wait_until([&] { return finished.load(std::memory_order_acquire) > step; });
     }
   }
+}
+
+void Plan::execute(Running& run, int threads) {
+  for (Cursor& cursor : run.frame->cursors) cursor.next.store(0, std::memory_order_relaxed);
+  for (Progress& progress : run.frame->progress) progress.done.store(0, std::memory_order_relaxed);
+  parallel_run(
+      threads,
+      [](void* context, int thread, int team) {
+        auto* running = static_cast<Running*>(context);
+        running->plan->run_thread(*running, thread, team);
+      },
+      &run);
+}
+
+void Plan::prepare(Frame& frame, int threads) {
+  uint64_t version = 0;  // versions only grow, so no two states have the same sum
+  for (int v : prologue_variables_) version += variables_[static_cast<size_t>(v)]->version();
+  std::lock_guard<std::mutex> lock(packed_mutex_);
+  const bool stale = packed_ == nullptr || packed_version_ != version;
+  // New memory rather than new contents: other threads may be reading the old.
+  if (stale) packed_ = std::make_shared<Buffer>(packed_bytes_);
+  if (frame.packed != packed_) {
+    frame.packed = packed_;
+    for (size_t i = 0; i < tensors_.size(); ++i)
+      if (packed_offset_[i] >= 0) frame.base[i] = packed_->data() + packed_offset_[i];
+  }
+  if (!stale) return;
+  const Binding none;
+  RunResult ignored;
+  ignored.sums.assign(frame.scalars.size(), 0.0);
+  ignored.last = ignored.sums;
+  Running running{this, &frame, &none, &ignored, 0, 1, false, 0, prologue_, {1}};
+  execute(running, threads);
+  packed_version_ = version;
 }
 
 RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
@@ -243,6 +279,7 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
   result.sums.assign(outputs.size(), 0.0);
   result.last.assign(outputs.size(), 0.0);
   std::unique_ptr<Frame> frame = acquire_frame(&threads);
+  if (prologue_ > 0) prepare(*frame, threads);
   Running running{this,
                   frame.get(),
                   &binding,
@@ -250,18 +287,12 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
                   start,
                   batch,
                   stop_if_not_finite && !outputs.empty() && output_specs_[0].shape.empty(),
+                  prologue_,
+                  segments_.size(),
                   {steps}};
-  for (Cursor& cursor : frame->cursors) cursor.next.store(0, std::memory_order_relaxed);
-  for (Progress& progress : frame->progress) progress.done.store(0, std::memory_order_relaxed);
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  parallel_run(
-      threads,
-      [](void* context, int thread, int team) {
-        auto* run = static_cast<Running*>(context);
-        run->plan->run_thread(*run, thread, team);
-      },
-      &running);
+  execute(running, threads);
   const std::chrono::duration<double> spent = Clock::now() - begin;
   release_frame(std::move(frame), threads,
                 spent.count() / static_cast<double>(std::max<int64_t>(1, result.steps)));
@@ -277,7 +308,10 @@ std::string Plan::describe() const {
       text += cat("rows ", segment.rows, " in ", segment.tasks, " lanes of ", segment.lane_rows,
                   ", chunks of ", segment.chunk_rows, ", ", segment.local_bytes, " local bytes\n");
     else
-      text += cat(segment.effects ? "effects, tasks " : "tasks ", segment.tasks, "\n");
+      text += cat(segment.effects    ? "effects, tasks "
+                  : segment.prologue ? "prologue, tasks "
+                                     : "tasks ",
+                  segment.tasks, "\n");
     for (int s : segment.steps) {
       const Step& step = steps_[static_cast<size_t>(s)];
       text += cat("  ", step.name, " work ", step.work);

@@ -25,6 +25,7 @@ struct Segment {
   std::vector<int64_t> first_task;  // of each step, task segments
   int64_t work = 0;
   bool effects = false;    // updates variables; such segments come last
+  bool prologue = false;   // depends on variables alone (packed weights); such segments come first
   size_t local_bytes = 0;  // chunk memory of one thread
 };
 
@@ -68,6 +69,9 @@ class Plan {
   // Also settles how many threads, at most *team, the run should have.
   std::unique_ptr<Frame> acquire_frame(int* team);
   void release_frame(std::unique_ptr<Frame> frame, int threads, double seconds);
+  // Makes the frame see what the prologue computes from the variables' present values.
+  void prepare(Frame& frame, int threads);
+  void execute(Running& run, int threads);
   void run_thread(Running& run, int thread, int threads);
   void run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
                    int threads) const;
@@ -82,7 +86,11 @@ class Plan {
   std::vector<std::string> input_names_;
   std::vector<std::shared_ptr<Variable>> variables_;  // kept alive; indexed by tensor source
   std::vector<Constant> constants_;
-  std::vector<int> updated_;  // variables that effects write
+  std::vector<int> updated_;             // variables that effects write
+  size_t prologue_ = 0;                  // segments of the prologue
+  std::vector<int> prologue_variables_;  // what it reads
+  std::vector<int64_t> packed_offset_;   // of its results in their own memory, -1: elsewhere
+  size_t packed_bytes_ = 0;
   size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
   int64_t work_ = 0;
   bool has_effects_ = false;
@@ -90,6 +98,9 @@ class Plan {
   std::mutex frames_mutex_;
   std::vector<std::unique_ptr<Frame>> frames_;
   TeamSize team_size_;
+  std::mutex packed_mutex_;
+  std::shared_ptr<Buffer> packed_;  // the prologue's results, never changed once computed
+  uint64_t packed_version_ = 0;     // sum of the variables' versions they belong to
   std::atomic<bool> busy_{false};
 };
 

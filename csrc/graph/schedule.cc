@@ -52,10 +52,33 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
   return result;
 }
 
+std::vector<bool> PlanBuilder::constant_steps(const std::vector<std::vector<int>>& depends) const {
+  std::vector<bool> changing(plan_.tensors_.size(), false);
+  for (const Step& step : plan_.steps_)
+    for (const Operand& operand : step.operands)
+      if (operand.access == Access::kUpdate)
+        changing[static_cast<size_t>(root(operand.tensor))] = true;
+  std::vector<bool> constant(plan_.steps_.size(), false);
+  for (size_t s = 0; s < constant.size(); ++s) {
+    bool writes = false, fixed = !plan_.steps_[s].effect;
+    for (const Operand& operand : plan_.steps_[s].operands) {
+      const TensorId tensor = root(operand.tensor);
+      writes = writes || operand.access != Access::kRead;
+      fixed = fixed && !changing[static_cast<size_t>(tensor)] &&
+              plan_.tensors_[static_cast<size_t>(tensor)].kind != TensorKind::kInput;
+    }
+    for (int d : depends[s]) fixed = fixed && constant[static_cast<size_t>(d)];
+    constant[s] = writes && fixed;
+  }
+  return constant;
+}
+
 void PlanBuilder::schedule() {
   std::vector<Step>& steps = plan_.steps_;
   const auto count = static_cast<int>(steps.size());
   const std::vector<std::vector<int>> depends = dependencies();
+  constant_ = constant_steps(depends);
+  auto constants_left = std::count(constant_.begin(), constant_.end(), true);
   std::vector<bool> feeds_rows(steps.size(), false);
   // Steps are in topological order but for effects, which come last and feed no rows.
   for (int s = count - 1; s >= 0; --s)
@@ -72,6 +95,7 @@ void PlanBuilder::schedule() {
   const auto ready = [&](int s) {
     if (state[static_cast<size_t>(s)] != kWaiting) return false;
     if (steps[static_cast<size_t>(s)].effect && before_effects > 0) return false;
+    if (!constant_[static_cast<size_t>(s)] && constants_left > 0) return false;
     for (int d : depends[static_cast<size_t>(s)])
       if (state[static_cast<size_t>(d)] != kDone) return false;
     return true;
@@ -79,6 +103,7 @@ void PlanBuilder::schedule() {
   // May s follow the steps of the current row segment without a barrier?
   const auto can_join = [&](int s) {
     if (state[static_cast<size_t>(s)] != kWaiting) return false;
+    if (constant_[static_cast<size_t>(s)] != (constants_left > 0)) return false;
     const Step& step = steps[static_cast<size_t>(s)];
     for (int d : depends[static_cast<size_t>(s)]) {
       if (state[static_cast<size_t>(d)] == kDone) continue;
@@ -96,7 +121,10 @@ void PlanBuilder::schedule() {
       state[static_cast<size_t>(s)] = kDone;
       segment.work += steps[static_cast<size_t>(s)].work;
       if (!steps[static_cast<size_t>(s)].effect) --before_effects;
+      if (constant_[static_cast<size_t>(s)]) --constants_left;
     }
+    segment.prologue = constant_[static_cast<size_t>(segment.steps[0])];
+    if (segment.prologue) ++plan_.prologue_;
     segment.effects = steps[static_cast<size_t>(segment.steps[0])].effect;
     plan_.segments_.push_back(std::move(segment));
   };

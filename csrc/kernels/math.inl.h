@@ -187,7 +187,7 @@ PF_INLINE Vec<T> vlog(Vec<T> x) {
   Vec<T> y = log_reduced<T>(f, k);
   y = x < kInfinity<T> ? y : x;  // +infinity and NaN
   y = x == T(0) ? splat<T>(-kInfinity<T>) : y;
-  return x < T(0) ? splat<T>(static_cast<T>(__builtin_nan(""))) : y;
+  return x < T(0) ? splat<T>(kNan<T>) : y;
 }
 
 // log(1 + e) for 0 <= e <= 1

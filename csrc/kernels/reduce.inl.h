@@ -91,7 +91,7 @@ PF_INLINE bool any_nan(const T* x, int64_t n) {
 
 template <typename T>
 T max(const T* x, int64_t n) {
-  return any_nan<T>(x, n) ? static_cast<T>(__builtin_nan("")) : max_number<T>(x, n)[0];
+  return any_nan<T>(x, n) ? kNan<T> : max_number<T>(x, n)[0];
 }
 
 // The first largest element; a NaN counts as larger than any number.

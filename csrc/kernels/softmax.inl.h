@@ -226,8 +226,6 @@ void softmax_xent_grad(const T* probs, const T* t, const T* dloss, T* dx, int64_
 
 // An id outside [0, cols) makes the loss of its row NaN and its gradient zero.
 PF_INLINE bool is_class(int32_t id, int64_t cols) { return id >= 0 && id < cols; }
-template <typename T>
-constexpr T kNan = T(0) * kInfinity<T>;
 
 template <typename T, int N>
 void sparse_xent_rows(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,

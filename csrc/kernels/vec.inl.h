@@ -48,6 +48,8 @@ constexpr int kAccumulators = PF_ACCUMULATORS;
 template <typename T>
 constexpr T kInfinity = static_cast<T>(__builtin_inf());
 template <typename T>
+constexpr T kNan = static_cast<T>(__builtin_nan(""));
+template <typename T>
 constexpr T kLargest = sizeof(T) == 4 ? static_cast<T>(__FLT_MAX__) : static_cast<T>(__DBL_MAX__);
 
 template <typename T>

@@ -13,6 +13,9 @@ constexpr int64_t kLaneBytes = int64_t{2} << 20;
 constexpr int64_t kPackRows = 12;
 // Weights above this size are worth sharing between many rows once they are in the cache.
 constexpr int64_t kHeavyWeights = 16384;
+// Weights above this size leave the cache: they should pass through it once a step, not once a
+// lane.
+constexpr int64_t kStreamedWeights = 262144;
 
 struct DenseShape {
   int64_t lead;      // leading dimension, the one plans cut
@@ -62,9 +65,11 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const auto matrix = [=](const T* data) {
     return plain ? GemmB<T>::plain(data, rs, nr) : GemmB<T>::packed(data, k, nr);
   };
-  if (l.few_rows(s.lead, macs)) {
+  const int64_t rows_per_lane = ceil_div(s.lead, l.lanes(s.lead)) * per_lead;
+  const bool streamed = k * n > kStreamedWeights && rows_per_lane < 4 * kernel->mr;
+  if (streamed || l.few_rows(s.lead, macs)) {
     // Cut the columns: every task reads its part of the weights once.
-    const int64_t group = 8 * nr;
+    const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), nr, 8 * nr);
     std::vector<Operand> operands = {read_whole(x), read_whole(b), write_whole(y)};
     if (has_bias) operands.push_back(read_whole(bias));
     l.tasks(l.def().name.c_str(), ceil_div(n, group), std::move(operands), macs,

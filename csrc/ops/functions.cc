@@ -96,7 +96,11 @@ void gradient_power(GradientContext& g) {
     g.set(0, g.op("multiply", {g.dy(), g.op("multiply", {g.op("power", {a, less}), b})}));
   }
   if (g.needs(1)) {
-    const TensorId db = g.op("multiply", {g.dy(), g.op("multiply", {g.y(0), g.op("log", {a})})});
+    // At base 0 the slope is taken as 0 rather than 0 * log 0.
+    const TensorId zero = g.scalar_like(a, 0.0);
+    const TensorId positive = g.op("greater", {a, zero});
+    const TensorId log = g.op("select", {positive, g.op("log", {a}), zero});
+    const TensorId db = g.op("multiply", {g.dy(), g.op("multiply", {g.y(0), log})});
     g.set(1, g.op("sum_to_like", {db, b}));
   }
 }

@@ -7,10 +7,17 @@ array and float32 in all other cases.
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
-from pyframe.errors import ConfigurationError
-from pyframe.ops.dispatch import apply, apply_all, float_dtype, is_integer, move_dtype
+from pyframe.ops.dispatch import (
+    apply,
+    apply_all,
+    float_dtype,
+    is_integer,
+    move_dtype,
+    static_shape,
+)
 from pyframe.ops.dtypes import standardize_dtype
 
 
@@ -109,6 +116,9 @@ def absolute(x: Any) -> Any:
     return apply("absolute", x)
 
 
+abs = absolute
+
+
 def square(x: Any) -> Any:
     """Returns x * x."""
     return apply("square", x)
@@ -117,6 +127,51 @@ def square(x: Any) -> Any:
 def sign(x: Any) -> Any:
     """Returns -1, 0 or 1."""
     return apply("sign", x)
+
+
+def floor(x: Any) -> Any:
+    """Returns the largest whole number that is not above x."""
+    return apply("floor", x)
+
+
+def ceil(x: Any) -> Any:
+    """Returns the smallest whole number that is not below x."""
+    return apply("ceil", x)
+
+
+def round(x: Any) -> Any:
+    """Returns the nearest whole number; halves go to the even one."""
+    return apply("round", x)
+
+
+def sin(x: Any) -> Any:
+    """Returns the sine; x in radians."""
+    return apply("sin", x)
+
+
+def cos(x: Any) -> Any:
+    """Returns the cosine; x in radians."""
+    return apply("cos", x)
+
+
+def log1p(x: Any) -> Any:
+    """Returns log(1 + x), exact for small x."""
+    return apply("log1p", x)
+
+
+def expm1(x: Any) -> Any:
+    """Returns exp(x) - 1, exact for small x."""
+    return apply("expm1", x)
+
+
+def zeros_like(x: Any) -> Any:
+    """Returns zeros of the shape and dtype of x."""
+    return apply("broadcast_like", 0.0, x)
+
+
+def ones_like(x: Any) -> Any:
+    """Returns ones of the shape and dtype of x."""
+    return apply("broadcast_like", 1.0, x)
 
 
 def clip(x: Any, x_min: float, x_max: float) -> Any:
@@ -154,24 +209,22 @@ def minimum(a: Any, b: Any) -> Any:
     return apply("minimum", a, b)
 
 
-def power(x: Any, exponent: float) -> Any:
-    """Returns x to a fixed power.
+def power(x: Any, exponent: Any) -> Any:
+    """Returns x to a power.
 
     Args:
-        x: the base; must be positive if the exponent is not a whole number.
-        exponent: a number (not a tensor).
-
-    Raises:
-        ConfigurationError: if the exponent is not a number.
+        x: the base; where it is negative the exponent must be a whole number.
+        exponent: a number, or a tensor that broadcasts with x.
     """
     if not isinstance(exponent, (int, float)):
-        raise ConfigurationError(f"`exponent` must be a number. Received: {exponent!r}")
+        x, exponent = _broadcast(x, exponent)
+        return apply("power", x, exponent)
     if exponent == 0.5:
         return sqrt(x)
-    if float(exponent).is_integer() and 1 <= abs(exponent) <= 16:
-        result = _whole_power(x, int(abs(exponent)))
+    if float(exponent).is_integer() and 1 <= builtins.abs(exponent) <= 16:
+        result = _whole_power(x, int(builtins.abs(exponent)))
         return divide(1.0, result) if exponent < 0 else result
-    return exp(multiply(log(x), float(exponent)))
+    return apply("power", x, float(exponent))
 
 
 def _whole_power(x: Any, exponent: int) -> Any:
@@ -179,6 +232,25 @@ def _whole_power(x: Any, exponent: int) -> Any:
         return x
     root = _whole_power(x, exponent // 2)
     return multiply(square(root), x) if exponent % 2 else square(root)
+
+
+def _broadcast(*values: Any) -> list[Any]:
+    # The engine needs the full shape of the first one; the sum lends only its shape.
+    first = static_shape(values[0])
+    if None not in first and all(static_shape(v) in ((), first) for v in values[1:]):
+        return list(values)
+    like = values[0]
+    for value in values[1:]:
+        like = add(like, value)
+    return [apply("broadcast_like", value, like) for value in values]
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """Returns x where the condition holds (is not 0), else y; all three broadcast.
+
+    A NaN or infinite value that is not chosen leaves no trace in the result.
+    """
+    return apply("select", *_broadcast(condition, x, y))
 
 
 def _compare(name: str, a: Any, b: Any) -> Any:
@@ -209,12 +281,12 @@ def less(a: Any, b: Any) -> Any:
 
 def greater_equal(a: Any, b: Any) -> Any:
     """Returns 1.0 where a >= b, else 0.0."""
-    return subtract(1.0, less(a, b))
+    return _compare("greater_equal", a, b)
 
 
 def less_equal(a: Any, b: Any) -> Any:
     """Returns 1.0 where a <= b, else 0.0."""
-    return subtract(1.0, greater(a, b))
+    return _compare("greater_equal", b, a)
 
 
 def cast(x: Any, dtype: str) -> Any:

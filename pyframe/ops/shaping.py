@@ -7,6 +7,8 @@ from typing import Any
 
 from pyframe.errors import ShapeError
 from pyframe.ops.dispatch import apply, apply_all, float_dtype, move_dtype, rank, static_shape
+from pyframe.ops.dtypes import standardize_dtype
+from pyframe.ops.elementwise import cast
 
 Axes = int | Sequence[int] | None
 
@@ -130,6 +132,30 @@ def argmax(x: Any, axis: int | None = None) -> Any:
     ndim = rank(x)
     last = [a for a in range(ndim) if a != _axis(axis, ndim)] + [_axis(axis, ndim)]
     return apply("argmax", x if last == list(range(ndim)) else transpose(x, last))
+
+
+def one_hot(x: Any, num_classes: int, dtype: str = "float32") -> Any:
+    """Returns rows with a 1 at the position that x names: (...) becomes (..., num_classes).
+
+    Args:
+        x: class numbers; one outside [0, num_classes) gives a row of zeros.
+        num_classes: length of the rows, >= 1.
+        dtype: of the result.
+    """
+    attrs = {"depth": int(num_classes), "dtype": standardize_dtype(dtype)}
+    return apply_all("one_hot", [cast(x, "int32")], attrs, ["int32"])[0]
+
+
+def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+    """Returns 1.0 where a target is among the k highest predictions, else 0.0.
+
+    Args:
+        targets: class numbers (...).
+        predictions: scores (..., classes); a row with a NaN or infinity counts as a miss.
+        k: how many of the highest scores count, >= 1.
+    """
+    inputs, dtypes = [predictions, cast(targets, "int32")], [float_dtype(predictions), "int32"]
+    return apply_all("in_top_k", inputs, {"k": int(k)}, dtypes)[0]
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
