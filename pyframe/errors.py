@@ -42,6 +42,22 @@ class NonFiniteError(PyframeError, ValueError):
     """The loss became NaN or infinite and `on_nan="raise"` was asked for."""
 
 
+class ModelFormatError(PyframeError, ValueError):
+    """A file is no file of pyframe, is damaged, or does not fit the model."""
+
+
+class IntegrityError(ModelFormatError):
+    """The contents of a file differ from its checksums: it was damaged after it was written."""
+
+
+class ResourceLimitError(ModelFormatError):
+    """A file asks for more memory than it may have."""
+
+
+class CheckpointError(PyframeError, OSError):
+    """A file could not be written or read; the file that was there before is unchanged."""
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warns with the line of the user's program that led here, not one of pyframe's own."""
     level = 2

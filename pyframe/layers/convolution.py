@@ -25,7 +25,7 @@ class Conv2D(KernelLayer):
         activation: function or name, None for linear.
         use_bias: whether to add a bias.
         **kwargs: kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-            name, trainable, dtype, input_shape.
+            kernel_constraint, bias_constraint, name, trainable, dtype, input_shape.
 
     Shapes:
         (batch, height, width, channels) to (batch, height', width', filters);

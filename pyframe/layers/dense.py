@@ -19,7 +19,7 @@ class Dense(KernelLayer):
         activation: function or name, None for linear.
         use_bias: whether to add a bias.
         **kwargs: kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-            name, trainable, dtype, input_shape, input_dim.
+            kernel_constraint, bias_constraint, name, trainable, dtype, input_shape, input_dim.
 
     Shapes:
         (batch, ..., inputs) to (batch, ..., units); kernel (inputs, units), bias (units,).

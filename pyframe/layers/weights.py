@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import initializers, regularizers
+from pyframe import constraints, initializers, regularizers
 from pyframe.errors import NotBuiltError, ShapeError
 from pyframe.ops.dtypes import Array, standardize_dtype
 from pyframe.ops.tensor import Variable
@@ -104,6 +104,7 @@ class WeightHolder:
         trainable: bool = True,
         regularizer: Any = None,
         name: str | None = None,
+        constraint: Any = None,
     ) -> Variable:
         """Makes a weight.
 
@@ -114,6 +115,7 @@ class WeightHolder:
             trainable: whether training changes it.
             regularizer: penalty on it, name or object, or None.
             name: e.g. "kernel".
+            constraint: what holds for it after each update, name or object, or None.
 
         Returns:
             The weight, to be kept as an attribute and used in `call`.
@@ -136,6 +138,7 @@ class WeightHolder:
             name=name,
             path=f"{self.name}/{name}",
             regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
         )
         self._own_weights.append(weight)
         structure_changed()

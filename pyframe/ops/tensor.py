@@ -76,9 +76,11 @@ class Variable(Arithmetic):
         name: e.g. "kernel".
         path: name with its layer, e.g. "dense/kernel".
         regularizer: function of the variable that gives a scalar added to the loss, or None.
+        constraint: function of the variable that gives the value it takes after each update, or
+            None.
     """
 
-    __slots__ = ("__weakref__", "_core", "name", "path", "regularizer", "trainable")
+    __slots__ = ("__weakref__", "_core", "constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(
         self,
@@ -88,6 +90,7 @@ class Variable(Arithmetic):
         name: str = "variable",
         path: str | None = None,
         regularizer: Any = None,
+        constraint: Any = None,
     ) -> None:
         array = np.asarray(value)
         if dtype is None:
@@ -97,6 +100,7 @@ class Variable(Arithmetic):
         self.path = path or name
         self.trainable = trainable
         self.regularizer = regularizer
+        self.constraint = constraint
         self._core = _core.Variable(array.shape, standardize_dtype(dtype), self.path)
         self._core.assign(array)
 
@@ -160,8 +164,8 @@ class Variable(Arithmetic):
         return f"<Variable path={self.path} shape={self.shape} dtype={self.dtype}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = (self.numpy(), self.dtype, self.trainable, self.name, self.path, self.regularizer)
-        return Variable, state
+        state = (self.numpy(), self.dtype, self.trainable, self.name, self.path)
+        return Variable, (*state, self.regularizer, self.constraint)
 
 
 _active = threading.local()
@@ -195,6 +199,7 @@ class Trace:
         self._variables: dict[Variable, int] = {}
         self._producers: dict[int, tuple[str, tuple[int, ...], int]] = {}
         self._replaced: dict[int, int] = {}
+        self._assigned: list[dict[Variable, Tensor]] = []
 
     def __enter__(self) -> Trace:
         if not hasattr(_active, "stack"):
@@ -230,12 +235,48 @@ class Trace:
         return Tensor(self, self.graph.constant(np.asarray(value, dtype=dtype)))
 
     def variable(self, variable: Variable) -> Tensor:
-        """Returns the tensor that reads a variable; the same one at every call."""
+        """Returns the tensor that reads a variable.
+
+        It is the value before the run, or, inside an `assignments` block, the latest one assigned.
+        """
+        for values in reversed(self._assigned):
+            if variable in values:
+                return values[variable]
+        return self.stored(variable)
+
+    def stored(self, variable: Variable) -> Tensor:
+        """Returns the tensor that reads a variable's storage; the same one at every call."""
         tensor_id = self._variables.get(variable)
         if tensor_id is None:
             tensor_id = self.graph.variable(variable.core)
             self._variables[variable] = tensor_id
         return Tensor(self, tensor_id)
+
+    @contextmanager
+    def assignments(self) -> Iterator[dict[Variable, Tensor]]:
+        """Collects assignments instead of recording them as effects.
+
+        Inside the block a variable reads as the value assigned last, as in a program that runs
+        line by line. Yields the values by variable; the caller assigns what it wants to keep.
+        """
+        values: dict[Variable, Tensor] = {}
+        self._assigned.append(values)
+        try:
+            yield values
+        finally:
+            self._assigned.pop()
+
+    def assign(self, variable: Variable, value: Tensor) -> None:
+        """Replaces a variable at the end of the run, or notes it in the `assignments` block."""
+        if self._assigned:
+            self._assigned[-1][variable] = value
+        else:
+            self.op("assign", [self.stored(variable), value], {})
+
+    @property
+    def collects_assignments(self) -> bool:
+        """Whether an `assignments` block is open."""
+        return bool(self._assigned)
 
     def op(self, name: str, inputs: Sequence[Tensor], attrs: Mapping[str, Any]) -> list[Tensor]:
         """Adds an operator and returns its outputs."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyframe.errors import SymbolicTensorError
+from pyframe.errors import ShapeError, SymbolicTensorError
 from pyframe.ops.dispatch import to_tensor, trace_of
+from pyframe.ops.elementwise import add, cast
 from pyframe.ops.tensor import Trace, Variable
 
 
@@ -24,23 +25,38 @@ def _trace(values: Sequence[Any]) -> Trace:
 
 
 def assign(variable: Variable, value: Any) -> None:
-    """Replaces the variable by the value at the end of the run."""
+    """Replaces the variable by the value at the end of the run.
+
+    Raises:
+        ShapeError: if the value has another shape.
+    """
     trace = _trace([variable, value])
-    tensors = [trace.variable(variable), to_tensor(trace, value, variable.dtype)]
-    trace.op("assign", tensors, {})
+    tensor = to_tensor(trace, value, variable.dtype)
+    if tensor.shape != variable.shape:
+        raise ShapeError(
+            f"Variable '{variable.path}' has shape {variable.shape}; a value of shape "
+            f"{tensor.shape} cannot be assigned to it."
+        )
+    trace.assign(variable, tensor)
 
 
-def assign_add(variable: Variable, value: float) -> None:
-    """Adds a fixed number to the variable at the end of the run."""
-    trace = _trace([variable])
-    trace.op("assign_add", [trace.variable(variable)], {"value": float(value)})
+def assign_add(variable: Variable, value: Any) -> None:
+    """Adds a number or a tensor to the variable at the end of the run."""
+    trace = _trace([variable, value])
+    if trace.collects_assignments or not isinstance(value, (int, float)):
+        accumulate(variable, value)
+    else:
+        trace.op("assign_add", [trace.stored(variable)], {"value": float(value)})
 
 
 def accumulate(variable: Variable, value: Any) -> None:
     """Adds a tensor to the variable at the end of the run."""
     trace = _trace([variable, value])
-    tensors = [trace.variable(variable), to_tensor(trace, value, variable.dtype)]
-    trace.op("accumulate", tensors, {})
+    if trace.collects_assignments:
+        assign(variable, add(variable, cast(value, variable.dtype)))
+    else:
+        tensors = [trace.stored(variable), to_tensor(trace, value, variable.dtype)]
+        trace.op("accumulate", tensors, {})
 
 
 def _update(
