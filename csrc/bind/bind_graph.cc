@@ -31,7 +31,9 @@ void assign(Variable& v, const py::object& like) {
   v.touch();
 }
 
-TensorId add_constant(Graph& graph, const py::array& value) {
+TensorId add_constant(Graph& graph, const py::object& like) {
+  const py::array value = py::array::ensure(like);
+  if (!value) throw py::error_already_set();
   SourceType type;
   const py::array source = contiguous(value, "a constant", &type);
   const DType dtype = type == SourceType::kF32   ? DType::kF32
@@ -92,12 +94,15 @@ void bind_graph(py::module_& m) {
             return g.input(name, shape_from(shape), parse_dtype(dtype));
           },
           py::arg("name"), py::arg("shape"), py::arg("dtype"))
-      .def("variable", &Graph::variable, py::arg("variable"))
+      .def("variable", &Graph::variable, py::arg("variable").none(false))
       .def("constant", &add_constant, py::arg("value"))
       .def(
           "op",
           [](Graph& g, const std::string& name, const std::vector<TensorId>& inputs,
-             const py::dict& attrs) { return g.op(name, inputs, attrs_from(attrs)); },
+             const py::dict& attrs) {
+            check(!find_op(name).internal, "unknown operator '", name, "'");
+            return g.op(name, inputs, attrs_from(attrs));
+          },
           py::arg("name"), py::arg("inputs"), py::arg("attrs") = py::dict())
       .def("gradients", &gradient_list, py::arg("loss"), py::arg("wrt"))
       .def(

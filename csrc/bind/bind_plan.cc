@@ -64,8 +64,7 @@ py::tuple run_steps(Plan& plan, const py::sequence& arrays, const py::sequence& 
   const size_t count = plan.output_specs().size();
   check(py::len(outputs) == count, "the plan has ", count,
         " outputs. Received: ", py::len(outputs));
-  const Shape first = plan.input_specs().empty() ? Shape{} : plan.input_specs()[0].shape;
-  const int64_t batch = first.empty() ? 1 : first[0];
+  const int64_t end = plan.last_row(start, steps);
   std::vector<py::array> keep;
   std::vector<void*> targets;
   for (size_t i = 0; i < count; ++i) {
@@ -81,8 +80,7 @@ py::tuple run_steps(Plan& plan, const py::sequence& arrays, const py::sequence& 
     check(py::isinstance<py::array>(output), "output ", i, " must be a NumPy array");
     auto array = py::reinterpret_borrow<py::array>(output);
     const Shape shape(array.shape(), array.shape() + array.ndim());
-    const int64_t rows =
-        !first.empty() && spec.shape[0] == batch ? start + steps * batch : spec.shape[0];
+    const int64_t rows = plan.is_batched_output(i) ? end : spec.shape[0];
     bool fits = shape.size() == spec.shape.size() && shape[0] >= rows &&
                 array.dtype().is(numpy_dtype(spec.dtype)) &&
                 (array.flags() & py::array::c_style) != 0 && array.writeable();

@@ -59,7 +59,7 @@ Attrs attrs_from(const py::dict& dict) {
 py::array contiguous(const py::array& array, const std::string& what, SourceType* type) {
   const char kind = array.dtype().kind();
   const py::ssize_t size = array.itemsize();
-  const bool native = array.dtype().byteorder() == '=' || array.dtype().byteorder() == '|';
+  const bool native = array.dtype().attr("isnative").cast<bool>();
   if (kind == 'f' && size == 4)
     *type = SourceType::kF32;
   else if (kind == 'f' && size == 8)

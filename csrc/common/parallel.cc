@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "common/check.h"
 
@@ -23,8 +24,10 @@ namespace pyframe {
 namespace {
 
 std::atomic<int> g_threads{0};  // 0: not decided yet
-std::atomic<bool> g_started{false};
 std::atomic<bool> g_forked{false};
+// Registered when the library is loaded: other users of OpenMP may start threads before us.
+[[maybe_unused]] const int g_registered =
+    pthread_atfork(nullptr, nullptr, [] { g_forked.store(true); });
 
 int environment_threads(const char* name) {
   const char* text = std::getenv(name);
@@ -127,10 +130,17 @@ bool openmp_available() {
 
 void parallel_run(int threads, ParallelBody body, void* context) {
 #ifdef _OPENMP
-  if (threads > 1 && !g_forked.load(std::memory_order_relaxed)) {
-    if (!g_started.exchange(true)) pthread_atfork(nullptr, nullptr, [] { g_forked.store(true); });
+  const auto region = [=] {
 #pragma omp parallel num_threads(threads)
     run_guarded(body, context, omp_get_thread_num(), omp_get_num_threads());
+  };
+  if (threads > 1) {
+    // The child of a fork inherits the calling thread's OpenMP pool without its threads, and would
+    // wait for them for ever, whoever started them; a new thread gets a new pool.
+    if (g_forked.load(std::memory_order_relaxed))
+      std::thread(region).join();
+    else
+      region();
     return;
   }
 #endif

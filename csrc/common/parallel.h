@@ -12,8 +12,7 @@ bool openmp_available();
 
 // Calls body(context, thread, threads) on every thread of one parallel region and waits.
 // Runs with denormals flushed to zero on every thread; the caller's floating-point mode is
-// restored. One thread, or a child of a fork whose parent had started threads (its OpenMP
-// pool is dead), runs body on the calling thread without a region.
+// restored. One thread runs body on the calling thread without a region.
 using ParallelBody = void (*)(void* context, int thread, int threads);
 void parallel_run(int threads, ParallelBody body, void* context);
 

@@ -1,16 +1,16 @@
 // Concrete stand-ins for unknown dimensions.
 //
 // Operators know only concrete shapes. To infer a shape with unknown dimensions a rule
-// runs twice, with a different prime for every "unknown"; whatever differs between the two
-// results is unknown. The primes are large and odd so that no user's dimension, product or
-// window arithmetic produces them by accident.
+// runs twice, with a different prime for every "unknown"; whatever differs between the two results
+// is unknown. The primes are far apart and larger than any real dimension or stride, so that no
+// arithmetic gives equal results by accident, and small enough for a product of three.
 #pragma once
 
 #include "common/types.h"
 
 namespace pyframe {
 
-constexpr int64_t kStandIn[2] = {1000003, 1000033};
+constexpr int64_t kStandIn[2] = {100003, 199999};
 
 inline bool is_unknown(int64_t dim) {
   return dim == kUnknown || dim == kStandIn[0] || dim == kStandIn[1];

@@ -29,7 +29,7 @@ DType parse_dtype(const std::string& name) {
 int64_t element_count(const Shape& shape) {
   int64_t count = 1;
   for (int64_t dim : shape) {
-    if (__builtin_mul_overflow(count, dim, &count) || count > (int64_t{1} << 59))
+    if (dim < 0 || __builtin_mul_overflow(count, dim, &count) || count > (int64_t{1} << 59))
       throw Error(cat("a tensor of shape ", to_string(shape), " is too large"));
   }
   return count;

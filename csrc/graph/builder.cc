@@ -21,6 +21,7 @@ void PlanBuilder::build() {
 }
 
 void PlanBuilder::make_tensors() {
+  for (TensorId id : outputs_) graph_.tensor(id);  // refuses ids of other graphs
   const size_t inputs = graph_.input_ids().size();
   check(input_shapes_.size() == inputs, "the graph has ", inputs,
         " inputs. Received: ", input_shapes_.size(), " shapes");
@@ -38,6 +39,18 @@ void PlanBuilder::make_tensors() {
     plan_.input_specs_.push_back({given, graph_.tensor(graph_.input_ids()[i]).spec.dtype});
   }
   plan_.input_names_ = graph_.input_names();
+  // The batch is what the declaration left open; without such an input all rows are one batch.
+  const auto is_open = [](const Shape& shape) { return !shape.empty() && shape[0] == kUnknown; };
+  bool found = false;
+  for (size_t i = 0; i < inputs; ++i) {
+    const bool open = is_open(graph_.tensor(graph_.input_ids()[i]).spec.shape);
+    if (found || input_shapes_[i].empty() || !(open || i == 0)) continue;
+    found = open;
+    plan_.batch_ = input_shapes_[i][0];
+  }
+  for (size_t i = 0; i < inputs; ++i)
+    plan_.batched_inputs_.push_back(is_open(graph_.tensor(graph_.input_ids()[i]).spec.shape) &&
+                                    input_shapes_[i][0] == plan_.batch_);
   for (const Node& node : nodes_) {
     std::vector<TensorSpec> specs;
     for (TensorId id : node.inputs) specs.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
@@ -50,13 +63,16 @@ void PlanBuilder::make_tensors() {
   plan_.variables_ = graph_.variables();
   plan_.constants_ = graph_.constants();
   for (TensorId id : outputs_)
+    plan_.batched_outputs_.push_back(is_open(graph_.tensor(id).spec.shape) &&
+                                     plan_.tensors_[static_cast<size_t>(id)].spec.shape[0] ==
+                                         plan_.batch_);
+  for (TensorId id : outputs_)
     plan_.output_specs_.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
 }
 
 void PlanBuilder::select_nodes() {
   std::vector<bool> wanted(graph_.tensors().size(), false);
   for (TensorId id : outputs_) {
-    graph_.tensor(id);
     wanted[static_cast<size_t>(id)] = true;
     ++plan_.tensors_[static_cast<size_t>(id)].readers;
   }
@@ -67,7 +83,7 @@ void PlanBuilder::select_nodes() {
     for (TensorId id : node.outputs) kept_[n] = kept_[n] || wanted[static_cast<size_t>(id)];
     if (!kept_[n]) continue;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (i < 32 ? node.def->shape_only >> i & 1 : node.def->shape_only >> 31 & 1) continue;
+      if (!node.def->reads(i)) continue;
       wanted[static_cast<size_t>(node.inputs[i])] = true;
       ++plan_.tensors_[static_cast<size_t>(node.inputs[i])].readers;
     }
@@ -108,8 +124,7 @@ void PlanBuilder::lower() {
       total += element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
   }
   plan_.work_ = total;
-  const bool has_batch = !input_shapes_.empty() && !input_shapes_[0].empty();
-  Lowering lowering(plan_.tensors_, plan_.steps_, total, has_batch ? input_shapes_[0][0] : 1);
+  Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_);
 
   for (size_t i = 0; i < graph_.input_ids().size(); ++i) {
     const TensorId id = graph_.input_ids()[i];
@@ -125,12 +140,13 @@ void PlanBuilder::lower() {
       });
       continue;
     }
-    const bool batched = spec.shape[0] == lowering.batch();
+    const bool batched = plan_.batched_inputs_[i];
     lowering.rows("input", spec.shape[0], {write(id)}, size, [=](const Call& c) {
       const Binding::Input& in = c.binding->inputs[i];
-      gather_rows(static_cast<SourceType>(in.type), in.data, row,
-                  batched ? c.binding->index : nullptr, (batched ? c.first_row : 0) + c.begin,
-                  c.count(), dtype, c.at<char>(0));
+      const int64_t* index = batched ? c.binding->index : nullptr;
+      const int64_t base = index != nullptr ? c.binding->index_base : 0;
+      gather_rows(static_cast<SourceType>(in.type), in.data, row, index,
+                  (batched ? c.first_row - base : 0) + c.begin, c.count(), dtype, c.at<char>(0));
     });
   }
   for (size_t n = 0; n < nodes_.size(); ++n)
@@ -152,7 +168,7 @@ void PlanBuilder::lower() {
       continue;
     }
     const auto row_bytes = static_cast<int64_t>(dtype_size(spec.dtype)) * row_size(spec.shape);
-    const bool batched = has_batch && spec.shape[0] == lowering.batch();
+    const bool batched = plan_.batched_outputs_[i];
     lowering.rows("output", spec.shape[0], {read(outputs_[i])}, element_count(spec.shape),
                   [=](const Call& c) {
                     char* to = c.binding->outputs[i];
@@ -161,7 +177,6 @@ void PlanBuilder::lower() {
                                 static_cast<size_t>(c.count() * row_bytes));
                   });
   }
-  for (const Step& step : plan_.steps_) plan_.has_effects_ = plan_.has_effects_ || step.effect;
 }
 
 TensorId PlanBuilder::root(TensorId id) const {

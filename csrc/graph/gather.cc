@@ -1,9 +1,21 @@
 #include "graph/gather.h"
 
 #include <cstring>
+#include <type_traits>
 
 namespace pyframe {
 namespace {
+
+// To int32 values are clamped, so that a class id out of range stays out of range; NaN gives the
+// smallest.
+template <typename T, typename S>
+T cast(S value) {
+  if constexpr (std::is_same_v<T, int32_t> && sizeof(S) > 1 && !std::is_same_v<S, int32_t>) {
+    if (!(value > static_cast<S>(INT32_MIN))) return INT32_MIN;
+    if (value >= static_cast<S>(INT32_MAX)) return INT32_MAX;
+  }
+  return static_cast<T>(value);
+}
 
 template <typename S, typename T>
 void gather(const char* from, int64_t n, const int64_t* index, int64_t first, int64_t count,
@@ -12,7 +24,7 @@ void gather(const char* from, int64_t n, const int64_t* index, int64_t first, in
   T* target = reinterpret_cast<T*>(to);
   for (int64_t i = 0; i < count; ++i) {
     const S* row = source + (index == nullptr ? first + i : index[first + i]) * n;
-    for (int64_t j = 0; j < n; ++j) target[i * n + j] = static_cast<T>(row[j]);
+    for (int64_t j = 0; j < n; ++j) target[i * n + j] = cast<T>(row[j]);
   }
 }
 
@@ -31,8 +43,6 @@ void gather_as(SourceType type, const char* from, int64_t n, const int64_t* inde
     case SourceType::kU8:
     case SourceType::kBool:
       return gather<uint8_t, T>(from, n, index, first, count, to);
-    case SourceType::kCount:
-      return;
   }
 }
 
@@ -43,11 +53,6 @@ bool same_type(SourceType type, DType dtype) {
 }
 
 }  // namespace
-
-size_t source_size(SourceType type) {
-  constexpr size_t kSizes[] = {4, 8, 4, 8, 1, 1};
-  return kSizes[static_cast<int>(type)];
-}
 
 void gather_rows(SourceType type, const char* from, int64_t row_elements, const int64_t* index,
                  int64_t first, int64_t count, DType dtype, char* to) {

@@ -8,9 +8,7 @@
 namespace pyframe {
 
 // Element types that an input array may have.
-enum class SourceType : int { kF32, kF64, kI32, kI64, kU8, kBool, kCount };
-
-size_t source_size(SourceType type);
+enum class SourceType : int { kF32, kF64, kI32, kI64, kU8, kBool };
 
 // to[i, :] = cast(from[row(first + i), :]) for i < count; row(r) is index[r], or r without index.
 void gather_rows(SourceType type, const char* from, int64_t row_elements, const int64_t* index,

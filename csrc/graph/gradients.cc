@@ -17,10 +17,10 @@ std::vector<TensorId> gradients(Graph& graph, TensorId loss, const std::vector<T
   const int last = static_cast<int>(graph.nodes().size());
   for (int n = 0; n < last; ++n) {
     const Node& node = graph.nodes()[n];
-    if (node.def->gradient == nullptr) continue;
+    if (node.def->flat) continue;
     bool any = false;
     for (size_t i = 0; i < node.inputs.size(); ++i)
-      any = any || (needs[node.inputs[i]] && !(node.def->shape_only >> i & 1));
+      any = any || (needs[node.inputs[i]] && node.def->reads(i));
     if (any)
       for (TensorId id : node.outputs) needs[id] = true;
   }
@@ -28,7 +28,7 @@ std::vector<TensorId> gradients(Graph& graph, TensorId loss, const std::vector<T
   if (needs[loss]) grad[loss] = graph.scalar(1.0, target.spec.dtype);
   for (int n = last - 1; n >= 0; --n) {
     const Node node = graph.nodes()[n];
-    if (node.def->gradient == nullptr) continue;
+    if (node.def->flat) continue;
     std::vector<TensorId> dys;
     bool any = false;
     for (TensorId id : node.outputs) {
@@ -43,6 +43,9 @@ std::vector<TensorId> gradients(Graph& graph, TensorId loss, const std::vector<T
       wanted = wanted || needs[id];
     }
     if (!wanted) continue;
+    check(node.def->gradient != nullptr, "[", node.def->name,
+          "] has no gradient, and the loss depends on a variable through it. Use stop_gradient "
+          "where none is wanted");
     GradientContext context(graph, node, dys);
     context.set_needed(needed);
     node.def->gradient(context);

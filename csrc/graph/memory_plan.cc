@@ -5,6 +5,7 @@
 // Placement is greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288).
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "graph/builder.h"
 
@@ -98,32 +99,36 @@ void PlanBuilder::place_memory() {
     return kind == TensorKind::kValue || kind == TensorKind::kInput;
   };
 
+  std::vector<Use> use = uses();
   // In place: the result takes over an operand that nobody reads afterwards.
   int position = 0;
   for (size_t g = 0; g < plan_.segments_.size(); ++g)
     for (int s : plan_.segments_[g].steps) {
-      Step& step = steps[static_cast<size_t>(s)];
+      const Step& step = steps[static_cast<size_t>(s)];
       const int at = position++;
       if (step.in_place_from < 0) continue;
       const TensorId from = root(step.operands[static_cast<size_t>(step.in_place_from)].tensor);
       const TensorId to = root(step.operands[static_cast<size_t>(step.in_place_to)].tensor);
+      Use& kept = use[static_cast<size_t>(from)];
       if (from == to || !is_arena(from) || packed[static_cast<size_t>(from)] ||
-          tensors[static_cast<size_t>(from)].copies != 1 || bytes_of(from) != bytes_of(to))
+          tensors[static_cast<size_t>(from)].copies != 1 || bytes_of(from) != bytes_of(to) ||
+          kept.last_step != at)
         continue;
-      const std::vector<Use> now = uses();
-      const Use& use = now[static_cast<size_t>(from)];
-      if (use.last_step != at) continue;
-      // Steps of a task segment run side by side, so nobody else there may look at it.
-      if (step.partition == Partition::kTasks && use.first_segment == static_cast<int>(g)) continue;
+      // Within a segment tasks, lanes and chunks overlap in time: only steps that see the very
+      // same rows may share them.
       bool shared = false;
-      if (step.partition == Partition::kTasks)
-        for (int other : plan_.segments_[g].steps)
-          for (const Operand& operand : steps[static_cast<size_t>(other)].operands)
-            shared = shared || (other != s && root(operand.tensor) == from);
-      if (!shared) tensors[static_cast<size_t>(to)].alias_of = from;
+      for (int other : plan_.segments_[g].steps)
+        for (const Operand& operand : steps[static_cast<size_t>(other)].operands)
+          shared = shared || (other != s && root(operand.tensor) == from &&
+                              (step.partition == Partition::kTasks || operand.part != Part::kRows));
+      if (shared) continue;
+      tensors[static_cast<size_t>(to)].alias_of = from;
+      const Use& taken = use[static_cast<size_t>(to)];
+      kept.last_step = taken.last_step;
+      kept.last_segment = taken.last_segment;
+      kept.rows_only = kept.rows_only && taken.rows_only;
     }
 
-  const std::vector<Use> use = uses();
   std::vector<Block> global, fixed;
   std::vector<std::vector<Block>> local(plan_.segments_.size());
   std::vector<int64_t> local_offset(tensors.size(), -1);
@@ -169,6 +174,7 @@ void PlanBuilder::place_memory() {
       local_offset[static_cast<size_t>(block.tensor)] = block.offset;
   }
 
+  std::set<int> updated;
   for (Step& step : steps) {
     plan_.workspace_bytes_ = std::max(plan_.workspace_bytes_, step.workspace);
     for (Operand& operand : step.operands) {
@@ -186,9 +192,10 @@ void PlanBuilder::place_memory() {
       }
       if (operand.access == Access::kUpdate &&
           tensors[static_cast<size_t>(operand.tensor)].kind == TensorKind::kVariable)
-        plan_.updated_.push_back(tensors[static_cast<size_t>(operand.tensor)].source);
+        updated.insert(tensors[static_cast<size_t>(operand.tensor)].source);
     }
   }
+  plan_.updated_.assign(updated.begin(), updated.end());
 }
 
 }  // namespace pyframe

@@ -99,7 +99,7 @@ std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team) {
 
 void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double seconds) {
   std::lock_guard<std::mutex> lock(frames_mutex_);
-  if (work_ >= kParallelWork) team_size_.record(threads, seconds);
+  if (work_ >= kParallelWork && seconds > 0) team_size_.record(threads, seconds);
   frames_.push_back(std::move(frame));
 }
 
@@ -227,51 +227,62 @@ void Plan::prepare(Frame& frame, int threads) {
   packed_version_ = version;
 }
 
+int64_t Plan::last_row(int64_t start, int64_t steps) const {
+  int64_t end = 0;
+  check(start >= 0 && steps >= 0 && !__builtin_mul_overflow(steps, batch_, &end) &&
+            !__builtin_add_overflow(end, start, &end),
+        "start and steps must not be negative or beyond all bounds. Received: ", start, " and ",
+        steps);
+  check(steps <= 1 || batch_ > 0, "a plan for batches of no rows runs one step at a time");
+  return end;
+}
+
 RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
                     const int64_t* index, int64_t index_size, int64_t start, int64_t steps,
                     bool stop_if_not_finite) {
   check(inputs.size() == input_specs_.size() && outputs.size() == output_specs_.size(),
         "the plan takes ", input_specs_.size(), " inputs and ", output_specs_.size(),
         " outputs. Received: ", inputs.size(), " and ", outputs.size());
-  check(start >= 0 && steps >= 0, "start and steps must not be negative");
-  const int64_t batch =
-      input_specs_.empty() || input_specs_[0].shape.empty() ? 1 : input_specs_[0].shape[0];
-  const int64_t end = start + steps * batch;
+  const int64_t end = last_row(start, steps);
   check(index == nullptr || end <= index_size, "rows up to ", end,
         " are wanted, but the index has only ", index_size);
   Binding binding;
-  binding.index = index;
+  // A copy, because what was checked must not change while it is used.
+  std::vector<int64_t> rows;
+  if (index != nullptr) rows.assign(index + start, index + end);
+  binding.index = index == nullptr ? nullptr : rows.data();
+  binding.index_base = start;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Shape& shape = input_specs_[i].shape;
-    const bool batched = !shape.empty() && shape[0] == batch;
-    check(index != nullptr || inputs[i].rows >= (shape.empty() ? 1
-                                                 : batched     ? end
-                                                               : shape[0]),
-          "input '", input_names_[i], "' has only ", inputs[i].rows, " rows, ",
-          batched         ? end
-          : shape.empty() ? 1
-                          : shape[0],
-          " are wanted");
-    for (int64_t r = start; index != nullptr && batched && r < end; ++r)
-      check(index[r] >= 0 && index[r] < inputs[i].rows, "index[", r, "] = ", index[r],
-            " is out of range for input '", input_names_[i], "' with ", inputs[i].rows, " rows");
+    if (batched_inputs_[i] && index != nullptr) {
+      for (size_t r = 0; r < rows.size(); ++r)
+        check(rows[r] >= 0 && rows[r] < inputs[i].rows, "index[", start + static_cast<int64_t>(r),
+              "] = ", rows[r], " is out of range for input '", input_names_[i], "' with ",
+              inputs[i].rows, " rows");
+    } else {
+      const int64_t wanted = shape.empty() ? 1 : batched_inputs_[i] ? end : shape[0];
+      check(inputs[i].rows >= wanted, "input '", input_names_[i], "' has only ", inputs[i].rows,
+            " rows, ", wanted, " are wanted");
+    }
     binding.inputs.push_back(
         {static_cast<const char*>(inputs[i].data), static_cast<int>(inputs[i].type)});
   }
   for (void* output : outputs) binding.outputs.push_back(static_cast<char*>(output));
 
-  // A plan with effects changes its variables, so one run at a time.
+  // A plan with effects changes its variables, so one run at a time, of all plans that do.
   struct Exclusive {
-    std::atomic<bool>* flag = nullptr;
+    std::vector<Variable*> held;
     ~Exclusive() {
-      if (flag != nullptr) flag->store(false);
+      for (Variable* variable : held) variable->release();
     }
   } exclusive;
-  if (has_effects_) {
-    if (busy_.exchange(true))
+  exclusive.held.reserve(updated_.size());
+  for (int v : updated_) {
+    Variable* variable = variables_[static_cast<size_t>(v)].get();
+    if (!variable->acquire())
       throw StateError(
           "this model is being trained by another thread. Train from one thread at a time");
-    exclusive.flag = &busy_;
+    exclusive.held.push_back(variable);
   }
 
   int threads = work_ < kParallelWork ? 1 : num_threads();
@@ -285,7 +296,7 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
                   &binding,
                   &result,
                   start,
-                  batch,
+                  batch_,
                   stop_if_not_finite && !outputs.empty() && output_specs_[0].shape.empty(),
                   prologue_,
                   segments_.size(),
@@ -295,7 +306,7 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
   execute(running, threads);
   const std::chrono::duration<double> spent = Clock::now() - begin;
   release_frame(std::move(frame), threads,
-                spent.count() / static_cast<double>(std::max<int64_t>(1, result.steps)));
+                result.steps == 0 ? 0.0 : spent.count() / static_cast<double>(result.steps));
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;
 }

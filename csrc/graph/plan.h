@@ -23,8 +23,7 @@ struct Segment {
   int64_t tasks = 0;
   std::vector<int> steps;
   std::vector<int64_t> first_task;  // of each step, task segments
-  int64_t work = 0;
-  bool effects = false;    // updates variables; such segments come last
+  bool effects = false;             // updates variables; such segments come last
   bool prologue = false;   // depends on variables alone (packed weights); such segments come first
   size_t local_bytes = 0;  // chunk memory of one thread
 };
@@ -56,6 +55,9 @@ class Plan {
   const std::vector<TensorSpec>& input_specs() const { return input_specs_; }
   const std::vector<std::string>& input_names() const { return input_names_; }
   const std::vector<TensorSpec>& output_specs() const { return output_specs_; }
+  bool is_batched_output(size_t i) const { return batched_outputs_[i]; }
+  // Row behind the last one that `steps` steps from row `start` touch; throws Error on overflow.
+  int64_t last_row(int64_t start, int64_t steps) const;
   size_t arena_bytes() const { return arena_bytes_; }
   size_t scratch_bytes() const { return local_bytes_ + workspace_bytes_; }
   int64_t work() const { return work_; }
@@ -93,7 +95,9 @@ class Plan {
   size_t packed_bytes_ = 0;
   size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
   int64_t work_ = 0;
-  bool has_effects_ = false;
+  int64_t batch_ = 1;  // rows of one step
+  // Inputs and outputs that are cut in batches; others are the same in every step.
+  std::vector<bool> batched_inputs_, batched_outputs_;
 
   std::mutex frames_mutex_;
   std::vector<std::unique_ptr<Frame>> frames_;
@@ -101,7 +105,6 @@ class Plan {
   std::mutex packed_mutex_;
   std::shared_ptr<Buffer> packed_;  // the prologue's results, never changed once computed
   uint64_t packed_version_ = 0;     // sum of the variables' versions they belong to
-  std::atomic<bool> busy_{false};
 };
 
 }  // namespace pyframe

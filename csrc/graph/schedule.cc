@@ -119,7 +119,7 @@ void PlanBuilder::schedule() {
   const auto finish = [&](Segment segment) {
     for (int s : segment.steps) {
       state[static_cast<size_t>(s)] = kDone;
-      segment.work += steps[static_cast<size_t>(s)].work;
+
       if (!steps[static_cast<size_t>(s)].effect) --before_effects;
       if (constant_[static_cast<size_t>(s)]) --constants_left;
     }

@@ -12,8 +12,11 @@ namespace pyframe {
 
 class TeamSize {
  public:
+  TeamSize() = default;
+
   // 1 or `most`.
   int choose(int most) {
+    if (most != most_) *this = TeamSize(most);
     if (most == 1 || serial_left_ == 0) return most;
     --serial_left_;
     return 1;
@@ -39,11 +42,14 @@ class TeamSize {
   }
 
  private:
+  explicit TeamSize(int most) : most_(most) {}
+
   static constexpr double kSuspicious = 1.8;
   static constexpr int64_t kMaxPatience = 64;
   double best_ = 0, serial_ = 0;  // seconds a step: quickest parallel, recent serial
   int64_t serial_left_ = 0;       // runs still to do on one thread
   int64_t patience_ = 1;
+  int most_ = 0;
 };
 
 }  // namespace pyframe

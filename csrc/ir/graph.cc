@@ -56,15 +56,13 @@ TensorId Graph::input(const std::string& name, const Shape& shape, DType dtype) 
 }
 
 TensorId Graph::variable(std::shared_ptr<Variable> variable) {
-  for (size_t i = 0; i < variables_.size(); ++i) {
-    if (variables_[i] != variable) continue;
-    for (size_t id = 0; id < tensors_.size(); ++id)
-      if (tensors_[id].kind == TensorKind::kVariable && tensors_[id].source == static_cast<int>(i))
-        return static_cast<TensorId>(id);
-  }
+  const auto known = std::find(variables_.begin(), variables_.end(), variable);
+  if (known != variables_.end())
+    return variable_ids_[static_cast<size_t>(known - variables_.begin())];
   variables_.push_back(variable);
-  return add_tensor(variable->spec(), TensorKind::kVariable,
-                    static_cast<int>(variables_.size()) - 1);
+  variable_ids_.push_back(
+      add_tensor(variable->spec(), TensorKind::kVariable, static_cast<int>(variables_.size()) - 1));
+  return variable_ids_.back();
 }
 
 TensorId Graph::constant(const TensorSpec& spec, const void* data) {
@@ -88,10 +86,13 @@ std::vector<TensorId> Graph::op(const std::string& name, const std::vector<Tenso
   std::vector<TensorSpec> specs;
   for (TensorId id : inputs) specs.push_back(tensor(id).spec);
   const std::vector<TensorSpec> results = infer_specs(def, attrs, specs);
-  for (size_t i = 0; def.effect && i < inputs.size(); ++i)
-    check(
-        !def.updates(attrs, static_cast<int>(i)) || tensor(inputs[i]).kind == TensorKind::kVariable,
-        "[", name, "] changes its input ", i, ", which is not a variable");
+  for (size_t i = 0; def.effect && i < inputs.size(); ++i) {
+    if (!def.updates(attrs, static_cast<int>(i))) continue;
+    check(std::count(inputs.begin(), inputs.end(), inputs[i]) == 1, "[", name,
+          "] was given the same variable twice");
+    check(tensor(inputs[i]).kind == TensorKind::kVariable, "[", name, "] changes its input ", i,
+          ", which is not a variable");
+  }
   const int index = static_cast<int>(nodes_.size());
   Node node{&def, attrs, inputs, {}};
   for (const TensorSpec& spec : results)

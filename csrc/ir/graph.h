@@ -64,6 +64,7 @@ class Graph {
   std::vector<std::string> input_names_;
   std::vector<TensorId> input_ids_;
   std::vector<std::shared_ptr<Variable>> variables_;
+  std::vector<TensorId> variable_ids_;
   std::vector<Constant> constants_;
 };
 

@@ -48,8 +48,9 @@ struct Binding {
     int type;  // a SourceType of graph/gather.h
   };
   std::vector<Input> inputs;
-  std::vector<char*> outputs;  // null for a scalar, which goes to Call::scalars
-  const int64_t* index = nullptr;
+  std::vector<char*> outputs;      // null for a scalar, which goes to Call::scalars
+  const int64_t* index = nullptr;  // dataset rows of the run's rows
+  int64_t index_base = 0;          // number of the first of them
 };
 
 struct Step;
@@ -135,8 +136,9 @@ class Lowering {
   size_t count() const { return node_->inputs.size(); }
   TensorId x(size_t i) const { return node_->inputs[i]; }
   TensorId y(size_t i = 0) const { return node_->outputs[i]; }
-  const Shape& x_shape(size_t i) const { return tensors_[x(i)].spec.shape; }
-  const Shape& y_shape(size_t i = 0) const { return tensors_[y(i)].spec.shape; }
+  // By value: adding a temporary moves the tensors.
+  Shape x_shape(size_t i) const { return tensors_[x(i)].spec.shape; }
+  Shape y_shape(size_t i = 0) const { return tensors_[y(i)].spec.shape; }
   DType dtype() const { return tensors_[y(0)].spec.dtype; }
   DType x_dtype(size_t i) const { return tensors_[x(i)].spec.dtype; }
   bool is_read(TensorId id) const { return tensors_[id].readers > 0; }

@@ -36,7 +36,8 @@ const OpDef& find_op(const std::string& name) {
 
 std::vector<std::string> operator_names() {
   std::vector<std::string> names;
-  for (const auto& entry : registry()) names.push_back(entry.first);
+  for (const auto& [name, def] : registry())
+    if (!def.internal) names.push_back(name);
   return names;
 }
 

@@ -80,8 +80,15 @@ struct OpDef {
   bool effect = false;
   // Of an effect: whether it changes input i, which must then be a variable.
   bool (*updates)(const Attrs& attrs, int i) = nullptr;
-  // The inputs with these bits set are read for their shape alone.
-  unsigned shape_only = 0;
+  // Inputs [shape_only_from, shape_only_to) are read for their shape alone.
+  int shape_only_from = 0, shape_only_to = 0;
+  bool reads(size_t i) const {
+    return static_cast<int>(i) < shape_only_from || static_cast<int>(i) >= shape_only_to;
+  }
+  // Emitted by gradient rules alone; its inputs are not checked, so users cannot call it.
+  bool internal = false;
+  // The derivative is zero wherever it exists (comparisons, rounding): no rule is needed.
+  bool flat = false;
   // May run as the epilogue of the operator that computes its input (see Lowering::epilogue).
   bool fusable = false;
   // Can take such an epilogue.
@@ -91,6 +98,6 @@ struct OpDef {
 
 bool register_op(OpDef def);
 const OpDef& find_op(const std::string& name);  // throws Error naming close matches
-std::vector<std::string> operator_names();
+std::vector<std::string> operator_names();      // without internal ones
 
 }  // namespace pyframe

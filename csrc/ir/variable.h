@@ -25,6 +25,9 @@ class Variable {
 
   // Grows with every change of the value; caches of derived data compare it.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  // Held by the one run that is changing the value.
+  bool acquire() { return !changing_.exchange(true, std::memory_order_acquire); }
+  void release() { changing_.store(false, std::memory_order_release); }
   void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
@@ -32,6 +35,7 @@ class Variable {
   std::string name_;
   Buffer buffer_;
   std::atomic<uint64_t> version_{0};
+  std::atomic<bool> changing_{false};
 };
 
 }  // namespace pyframe

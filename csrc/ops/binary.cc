@@ -170,6 +170,7 @@ bool register_all() {
     def.attrs = {"dtype"};
     def.infer = infer_compare;
     def.lower = lower_compare;
+    def.flat = true;
     def.id = i;
     register_op(def);
   }

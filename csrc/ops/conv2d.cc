@@ -34,7 +34,8 @@ Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
   conv.out_c = kernel[3];
   c.require(conv.groups >= 1 && conv.in_c % conv.groups == 0 && conv.out_c % conv.groups == 0,
             "groups must divide the input channels and the filters.");
-  c.require(kernel[0] >= 1 && kernel[1] >= 1, "the kernel must cover at least one cell.");
+  c.require(kernel[0] >= 1 && kernel[1] >= 1 && conv.in_c >= 1 && conv.out_c >= 1,
+            "the kernel must cover at least one cell, channel and filter.");
   c.require(kernel[2] * conv.groups == conv.in_c, "kernel expects ", kernel[2] * conv.groups,
             " input channels, got ", conv.in_c, ".");
   c.require((strides[0] == 1 && strides[1] == 1) || (dilation[0] == 1 && dilation[1] == 1),
@@ -314,6 +315,7 @@ void lower_grad_kernel_of(Lowering& l) {
   const int64_t x_size = row_size(l.x_shape(0)), dy_size = row_size(l.x_shape(1));
   const int64_t size = element_count(l.y_shape()), lanes = l.lanes(conv.batch);
   const int64_t kernel_rows = conv.h.kernel;
+  if (conv.batch * conv.h.out * conv.w.out == 0) return lower_zero(l, l.y(), size);
   const bool in_lanes =
       !l.few_rows(conv.batch, conv.macs()) &&
       (lanes == 1 || lanes * size * static_cast<int64_t>(sizeof(T)) <= kLaneBytes);
@@ -376,7 +378,9 @@ bool register_all() {
   input.infer = infer_grad_input;
   input.lower = lower_grad_input;
   input.work = work_grad_input;
-  input.shape_only = 4;
+  input.shape_only_from = 2;
+  input.shape_only_to = 3;
+  input.internal = true;
   register_op(input);
 
   OpDef kernel = input;

@@ -45,16 +45,14 @@ void ConvEngine<T>::prepare() {
     const auto count = static_cast<int64_t>(pass.taps.size());
     int64_t join = 1;
     if (s_.groups == 1) {
-      const auto even = [&](int64_t length) {
-        if (count % length != 0) return false;
-        for (int64_t t = 0; t < count; ++t)
-          if (t % length != 0 && (pass.taps[t].dh != pass.taps[t - 1].dh ||
-                                  pass.taps[t].dw != pass.taps[t - 1].dw + 1))
-            return false;
-        return true;
+      const auto follows = [&](int64_t t) {
+        return pass.taps[t].dh == pass.taps[t - 1].dh && pass.taps[t].dw == pass.taps[t - 1].dw + 1;
       };
-      for (int64_t length = count; length > 1 && join == 1; --length)
-        if (even(length)) join = length;
+      int64_t length = std::min<int64_t>(1, count);
+      while (length < count && follows(length)) ++length;
+      bool even = length > 1 && count % length == 0;
+      for (int64_t t = 0; even && t < count; ++t) even = t % length == 0 || follows(t);
+      if (even) join = length;
     }
     std::vector<int64_t> a_seg, b_seg;
     const int64_t base_h = padded_ ? low_h_ : 0, base_w = padded_ ? low_w_ : 0;

@@ -93,7 +93,8 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
                  has_bias ? c.at<T>(3) : nullptr, epilogue.relu);
     epilogue.apply(out, m * n);
   });
-  if (k * n > kHeavyWeights) step.preferred_rows = ceil_div(4 * kernel->mr, per_lead);
+  if (k * n > kHeavyWeights)
+    step.preferred_rows = ceil_div(4 * kernel->mr, std::max<int64_t>(1, per_lead));
 }
 
 void lower(Lowering& l) {
@@ -145,6 +146,7 @@ void lower_grad_kernel_of(Lowering& l) {
   const DenseShape s = dense_shape(l.x_shape(0), l.y_shape());
   const int64_t k = s.k, n = s.n, per_lead = s.per_lead, nr = kernel->nr;
   const int64_t macs = s.lead * per_lead * k * n;
+  if (s.lead * per_lead == 0) return lower_zero(l, l.y(), k * n);
   const int64_t lanes = l.lanes(s.lead);
   if (!l.few_rows(s.lead, macs) &&
       (lanes == 1 || lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes)) {
@@ -187,9 +189,10 @@ void lower_bias_grad(Lowering& l) {
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const KernelTable<T>* kernel = &kernels<T>();
-    const Shape& dy = l.x_shape(0);
+    const Shape dy = l.x_shape(0);
     const int64_t rows = dy[0], n = dy.back(), lanes = l.lanes(rows);
     const int64_t per_row = row_size(dy) / std::max<int64_t>(1, n);
+    if (element_count(dy) == 0) return lower_zero(l, l.y(), n);
     const TensorId db = lanes == 1 ? l.y() : l.lane_temp({{n}, l.dtype()}, rows);
     l.rows(
         "bias_grad", rows, {read(l.x(0)), write_lane(db)}, element_count(dy), [=](const Call& c) {
@@ -217,6 +220,7 @@ bool register_all() {
   input.infer = infer_grad_input;
   input.lower = lower_grad_input;
   input.work = work_grad_input;
+  input.internal = true;
   register_op(input);
 
   OpDef kernel;
@@ -225,12 +229,14 @@ bool register_all() {
   kernel.infer = infer_grad_kernel;
   kernel.lower = lower_grad_kernel;
   kernel.work = work_grad_kernel;
+  kernel.internal = true;
   register_op(kernel);
 
   OpDef bias;
   bias.name = "bias_grad";
   bias.infer = infer_bias_grad;
   bias.lower = lower_bias_grad;
+  bias.internal = true;
   return register_op(bias);
 }
 

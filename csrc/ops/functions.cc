@@ -112,8 +112,9 @@ std::vector<TensorSpec> infer_select(const OpContext& c) {
   c.require(c.inputs[1].dtype == c.inputs[2].dtype && c.inputs[1].dtype == c.inputs[0].dtype,
             "operands have different dtypes.");
   for (size_t i : {1, 2})
-    c.require(c.shape(i) == c.shape(0) || element_count(c.shape(i)) == 1,
-              "values must be scalars or have the shape of the condition.");
+    c.require(
+        c.shape(i) == c.shape(0) || (element_count(c.shape(i)) == 1 && c.rank(i) <= c.rank(0)),
+        "values must be scalars or have the shape of the condition.");
   return {{c.shape(0), c.inputs[1].dtype}};
 }
 
@@ -241,6 +242,7 @@ void add(const char* name, int inputs, std::vector<std::string> attrs,
   def.infer = infer;
   def.lower = lower;
   def.gradient = gradient;
+  def.flat = gradient == nullptr;
   register_op(def);
 }
 

@@ -16,7 +16,7 @@ PoolShape make_pool(const OpContext& c, const Shape& x) {
   const std::string padding = c.attrs.text("padding", "valid");
   const Window h = make_window(c, x[1], size[0], strides[0], 1, padding);
   const Window w = make_window(c, x[2], size[1], strides[1], 1, padding);
-  c.require(c.def.id != kMax || size[0] * size[1] <= 256,
+  c.require(c.def.id != kMax || (size[0] <= 256 && size[0] * size[1] <= 256),
             "windows of more than 256 cells are not supported.");
   return {x[0],     x[1],     x[2],     x[3],     h.out, w.out,
           h.kernel, w.kernel, h.stride, w.stride, h.pad, w.pad};
@@ -133,7 +133,9 @@ bool register_all() {
     register_op(def);
     def.name += "_grad";
     def.min_inputs = def.max_inputs = op == kMax ? 3 : 2;
-    def.shape_only = op == kMax ? 4 : 2;
+    def.shape_only_from = op == kMax ? 2 : 1;
+    def.shape_only_to = def.shape_only_from + 1;
+    def.internal = true;
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;

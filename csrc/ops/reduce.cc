@@ -291,7 +291,9 @@ bool register_all() {
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;
-    def.shape_only = 2;
+    def.shape_only_from = 1;
+    def.shape_only_to = 2;
+    def.internal = true;
     def.work = nullptr;
     register_op(def);
   }
@@ -300,7 +302,9 @@ bool register_all() {
   like.min_inputs = like.max_inputs = 2;
   like.infer = infer_sum_to_like;
   like.lower = lower_sum_to_like;
-  like.shape_only = 2;
+  like.shape_only_from = 1;
+  like.shape_only_to = 2;
+  like.internal = true;
   return register_op(like);
 }
 
@@ -313,6 +317,15 @@ void lower_reduction(Lowering& l, TensorId x, const Shape& shape, const std::vec
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     lower_groups<T>(l, x, shape, reduced, how, static_cast<T>(scale), y);
+  });
+}
+
+void lower_zero(Lowering& l, TensorId y, int64_t size) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    l.tasks("zero", 1, {write_whole(y)}, size,
+            [=](const Call& c) { k->fill(c.at<T>(0), size, 0); });
   });
 }
 

@@ -14,6 +14,9 @@ enum class Reduction { kSum, kMax };
 void lower_reduction(Lowering& l, TensorId x, const Shape& shape, const std::vector<bool>& reduced,
                      Reduction how, double scale, TensorId y);
 
+// Adds the step that makes y zero: gradients over no rows at all.
+void lower_zero(Lowering& l, TensorId y, int64_t size);
+
 // Adds the step that sums the `copies` lanes of `lanes` ([copies][size]) into y.
 void lower_lane_sum(Lowering& l, TensorId lanes, int64_t copies, int64_t size, TensorId y);
 

@@ -131,7 +131,13 @@ void lower_xent(Lowering& l) {
 }
 
 void gradient_xent(GradientContext& g) {
-  if (g.dy(0) != kNoTensor) g.set(0, g.op(g.name() + "_grad", {g.y(1), g.x(1), g.dy(0)}));
+  TensorId dx = kNoTensor;
+  if (g.dy(0) != kNoTensor) dx = g.op(g.name() + "_grad", {g.y(1), g.x(1), g.dy(0)});
+  if (g.dy(1) != kNoTensor) {  // through the probabilities
+    const TensorId more = g.op("softmax_grad", {g.dy(1), g.y(1)});
+    dx = dx == kNoTensor ? more : g.op("add", {dx, more});
+  }
+  g.set(0, dx);
 }
 
 template <typename Target, typename T, typename Kernel>
@@ -208,6 +214,8 @@ void add(const std::string& name, int id, int inputs,
   def.infer = infer;
   def.lower = lower;
   def.gradient = gradient;
+  def.flat = name == "argmax";
+  def.internal = gradient == nullptr && !def.flat;
   def.work = [](const OpContext& c) { return 8 * element_count(c.shape(0)); };
   register_op(def);
 }

@@ -275,6 +275,7 @@ void lower_piece(Lowering& l) {
 
 std::vector<TensorSpec> infer_broadcast_to(const OpContext& c) {
   const Shape target = c.attrs.ints("shape", {});
+  for (int64_t dim : target) c.require(dim >= 0, "dimensions must not be negative.");
   Shape shape;
   c.require(broadcast_shapes(c.shape(0), target, &shape) && shape == target,
             "the input does not broadcast to the shape.");
@@ -314,7 +315,8 @@ void gradient_broadcast_to(GradientContext& g) { g.set(0, g.op("sum_to_like", {g
 
 void add(const char* name, std::vector<std::string> attrs,
          std::vector<TensorSpec> (*infer)(const OpContext&), void (*lower)(Lowering&),
-         void (*gradient)(GradientContext&), int inputs = 1, unsigned shape_only = 0) {
+         void (*gradient)(GradientContext&), int inputs = 1, int shape_only_to = 1,
+         bool internal = false) {
   OpDef def;
   def.name = name;
   def.attrs = std::move(attrs);
@@ -323,21 +325,25 @@ void add(const char* name, std::vector<std::string> attrs,
   def.gradient = gradient;
   def.min_inputs = inputs < 0 ? 1 : inputs;
   def.max_inputs = inputs;
-  def.shape_only = shape_only;
+  def.shape_only_from = 1;  // behind the first input, if any
+  def.shape_only_to = shape_only_to;
+  def.internal = internal;
+  def.flat = gradient == nullptr && !internal;
   register_op(def);
 }
 
 bool register_all() {
+  constexpr int kAll = 1 << 30;
   add("reshape", {"shape"}, infer_reshape, lower_alias, gradient_reshape);
   add("flatten", {}, infer_flatten, lower_alias, gradient_reshape);
-  add("reshape_like", {}, infer_reshape_like, lower_alias, nullptr, 2, 2);
   add("stop_gradient", {}, infer_same, lower_alias, nullptr);
   add("cast", {"dtype"}, infer_cast, lower_cast, gradient_cast);
   add("transpose", {"axes"}, infer_transpose, lower_transpose, gradient_transpose);
   add("concat", {"axis"}, infer_concat, lower_concat, gradient_concat, -1);
-  add("concat_piece", {"axis", "piece"}, infer_piece, lower_piece, nullptr, -1, ~1u);
   add("broadcast_to", {"shape"}, infer_broadcast_to, lower_broadcast_to, gradient_broadcast_to);
   add("broadcast_like", {}, infer_broadcast_like, lower_broadcast_to, gradient_broadcast_to, 2, 2);
+  add("reshape_like", {}, infer_reshape_like, lower_alias, nullptr, 2, 2, true);
+  add("concat_piece", {"axis", "piece"}, infer_piece, lower_piece, nullptr, -1, kAll, true);
   return true;
 }
 

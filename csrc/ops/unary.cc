@@ -86,6 +86,7 @@ bool register_all() {
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;
+    def.internal = true;
     def.fusable = false;
     register_op(def);
   }

@@ -220,7 +220,11 @@ void add(const char* name, int id, int min_inputs, int max_inputs, std::vector<s
   def.attrs = std::move(attrs);
   def.infer = infer;
   def.lower = lower;
-  def.work = [](const OpContext& c) { return element_count(c.inputs[0].shape); };
+  def.work = [](const OpContext& c) {
+    int64_t total = 0;
+    for (const TensorSpec& spec : c.inputs) total += element_count(spec.shape);
+    return total;
+  };
   def.effect = true;
   register_op(def);
 }

@@ -24,11 +24,15 @@ Window make_window(const OpContext& c, int64_t in, int64_t kernel, int64_t strid
   return w;
 }
 
+// Far beyond any image; keeps window arithmetic from overflowing.
+constexpr int64_t kLargest = 1 << 20;
+
 Ints pair_attr(const OpContext& c, const char* name, const Ints& fallback) {
   Ints values = c.attrs.ints(name, fallback);
   if (values.size() == 1) values.push_back(values[0]);
-  c.require(values.size() == 2 && values[0] >= 1 && values[1] >= 1, name,
-            " must be one or two positive integers.");
+  c.require(values.size() == 2 && values[0] >= 1 && values[1] >= 1 && values[0] <= kLargest &&
+                values[1] <= kLargest,
+            name, " must be one or two positive integers.");
   return values;
 }
 

@@ -1,6 +1,5 @@
 """Runs every line of the operator table (cases.py)."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from tests.ops.graphs import (
     compile_gradients,
     compile_op,
     feeds,
-    gradient_graph,
     isa,
     numeric_projections,
     run_gradients,
@@ -184,17 +182,8 @@ def test_max_pooling_with_and_without_index(level: str) -> None:
 
 
 def test_every_operator_is_tested() -> None:
-    """By its own line in the table, or as a part of the gradients of an operator in the table."""
-    tested = {entry.op for entry in TABLE} | EFFECTS
-    inner = set()
-    for entry in TABLE:
-        for case in entry.cases:
-            if case.wrt:
-                weights = projection_weights(case, first_shape(entry, case), "float64")
-                attrs = typed_attrs(case, "float64")
-                graph, _ = gradient_graph(entry.op, case.operands, attrs, case.wrt, weights)
-                inner |= set(re.findall(r"= (\w+)\(", str(graph)))
-    assert set(_core.operators()) == tested | inner
+    """Operators that only gradients emit are hidden, and tested as parts of those gradients."""
+    assert set(_core.operators()) == {entry.op for entry in TABLE} | EFFECTS
 
 
 def test_stop_gradient() -> None:
