@@ -97,9 +97,10 @@ std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team) {
   return frame;
 }
 
-void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double seconds) {
+void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double seconds, int64_t steps) {
   std::lock_guard<std::mutex> lock(frames_mutex_);
-  if (work_ >= kParallelWork && seconds > 0) team_size_.record(threads, seconds);
+  if (work_ >= kParallelWork && steps > 0)
+    team_size_.record(threads, seconds, seconds / static_cast<double>(steps));
   frames_.push_back(std::move(frame));
 }
 
@@ -305,8 +306,7 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
   const auto begin = Clock::now();
   execute(running, threads);
   const std::chrono::duration<double> spent = Clock::now() - begin;
-  release_frame(std::move(frame), threads,
-                result.steps == 0 ? 0.0 : spent.count() / static_cast<double>(result.steps));
+  release_frame(std::move(frame), threads, spent.count(), result.steps);
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;
 }

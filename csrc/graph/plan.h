@@ -70,7 +70,7 @@ class Plan {
 
   // Also settles how many threads, at most *team, the run should have.
   std::unique_ptr<Frame> acquire_frame(int* team);
-  void release_frame(std::unique_ptr<Frame> frame, int threads, double seconds);
+  void release_frame(std::unique_ptr<Frame> frame, int threads, double seconds, int64_t steps);
   // Makes the frame see what the prologue computes from the variables' present values.
   void prepare(Frame& frame, int threads);
   void execute(Running& run, int threads);

@@ -6,7 +6,7 @@
 // and look again from time to time.
 #pragma once
 
-#include <cstdint>
+#include <algorithm>
 
 namespace pyframe {
 
@@ -17,39 +17,40 @@ class TeamSize {
   // 1 or `most`.
   int choose(int most) {
     if (most != most_) *this = TeamSize(most);
-    if (most == 1 || serial_left_ == 0) return most;
-    --serial_left_;
-    return 1;
+    return serial_left_ > 0 ? 1 : most;
   }
 
-  // Time of one step in a run that `choose` gave this number of threads.
-  void record(int threads, double seconds) {
+  // A run on this many threads took `seconds` in all, `step` seconds a step.
+  void record(int threads, double seconds, double step) {
     if (threads == 1) {
-      serial_ = serial_ == 0 ? seconds : serial_ + (seconds - serial_) / 4;
+      serial_ = serial_ == 0 ? step : std::min(step, serial_ * 1.01);
+      serial_left_ -= seconds;
       return;
     }
-    if (best_ == 0 || seconds < best_) best_ = seconds;
-    best_ *= 1.0005;  // forget old luck, such as a faster clock
-    if (seconds < kSuspicious * best_) {
-      patience_ = 1;
-      return;
+    const bool unknown = serial_ == 0 && ++runs_ > kWarmUp;
+    if (unknown || (serial_ > 0 && step > serial_)) {
+      // The first look at one thread, or the second thread is more hindrance than help.
+      serial_left_ = patience_;
+      if (!unknown) patience_ = std::min(2 * patience_, kLongest);
+    } else if (step < kGood * serial_) {
+      patience_ = kShortest;
     }
-    // Slow: a few runs on one thread cost little and show whether they are better.
-    const bool known_better = serial_ > 0 && serial_ < seconds;
-    if (known_better && patience_ < kMaxPatience) patience_ *= 2;
-    serial_left_ = serial_ == 0 || known_better ? patience_ : 0;
-    if (!known_better) serial_ = 0;
   }
 
  private:
   explicit TeamSize(int most) : most_(most) {}
 
-  static constexpr double kSuspicious = 1.8;
-  static constexpr int64_t kMaxPatience = 64;
-  double best_ = 0, serial_ = 0;  // seconds a step: quickest parallel, recent serial
-  int64_t serial_left_ = 0;       // runs still to do on one thread
-  int64_t patience_ = 1;
+  static constexpr int kWarmUp = 2;  // runs that touch memory for the first time tell nothing
+  static constexpr double kGood = 0.8;
+  // Seconds of running on one thread before the next look at two; the look itself costs a time
+  // slice or two, some 10 ms, when a core is still taken.
+  static constexpr double kShortest = 0.002, kLongest = 0.1;
+
   int most_ = 0;
+  int runs_ = 0;
+  double serial_ = 0;       // seconds a step on one thread, quickest of late
+  double serial_left_ = 0;  // seconds still to run on one thread
+  double patience_ = kShortest;
 };
 
 }  // namespace pyframe
