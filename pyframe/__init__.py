@@ -6,6 +6,7 @@ from pyframe import (
     activations,
     callbacks,
     config,
+    constraints,
     errors,
     initializers,
     layers,
@@ -15,6 +16,7 @@ from pyframe import (
     ops,
     optimizers,
     regularizers,
+    saving,
     utils,
 )
 from pyframe._core import build_config, get_isa, get_num_threads, set_isa, set_num_threads
@@ -34,6 +36,7 @@ __all__ = [
     "build_config",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
     "get_isa",
@@ -46,6 +49,7 @@ __all__ = [
     "ops",
     "optimizers",
     "regularizers",
+    "saving",
     "set_isa",
     "set_num_threads",
     "utils",

@@ -80,12 +80,12 @@ def save_pictures(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "curves.png"]
-    plot_history(history, path=files[0])
+    plot_history(history, to_file=files[0])
     wrong = np.flatnonzero(labels != predicted)[:_SHEET]
     if wrong.size:
         files.append(folder / "misclassified.png")
         titles = [f"{labels[i]}, seen as {predicted[i]}" for i in wrong]
-        plot_images(images[wrong], titles, path=files[1])
+        plot_images(images[wrong], titles, to_file=files[1])
     return files
 
 

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 from pyframe.errors import ConfigurationError
 
 T = TypeVar("T")
+
+_scope = threading.local()
+
+
+@contextmanager
+def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Makes names known to everything that looks objects up inside the block (in this thread).
+
+    Args:
+        objects: the user's own classes and functions by name.
+    """
+    before = custom_objects()
+    _scope.objects = {**before, **objects}
+    try:
+        yield
+    finally:
+        _scope.objects = before
+
+
+def custom_objects() -> dict[str, Any]:
+    """Returns what the surrounding `custom_object_scope` blocks have added."""
+    found: dict[str, Any] = getattr(_scope, "objects", {})
+    return found
 
 
 def unknown_name(kind: str, name: object, choices: Mapping[str, Any] | list[str]) -> str:
@@ -33,6 +58,9 @@ def by_name(kind: str, name: str, table: Mapping[str, T], ignore_case: bool = Fa
         ConfigurationError: if the name is unknown; the text lists the choices.
     """
     key = name.lower() if ignore_case else name
+    own = custom_objects()
+    if name in own:
+        return cast(T, own[name])
     if key not in table:
         raise ConfigurationError(unknown_name(kind, name, table))
     return table[key]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pyframe import ops
-from pyframe.errors import ConfigurationError
+from pyframe.config import epsilon
+from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.lookup import object_config
 from pyframe.utils.identifiers import Configurable, build, resolve
 
@@ -86,6 +87,50 @@ class L1L2(Regularizer):
         return ops.add(ops.l1_penalty(x, self.l1), ops.l2_penalty(x, self.l2))
 
 
+class OrthogonalRegularizer(Regularizer):
+    """Penalty on what the rows, or the columns, of a matrix have in common.
+
+    `factor` times the mean absolute cosine of all pairs of different rows. In a Dense kernel
+    (inputs, units) the columns are the units.
+
+    Args:
+        factor: factor >= 0.
+        mode: "rows" or "columns".
+
+    Raises:
+        ConfigurationError: for an impossible value.
+
+    References:
+        Brock et al. 2017, "Neural photo editing with introspective adversarial networks",
+        https://arxiv.org/abs/1609.07093
+    """
+
+    arguments = ("factor", "mode")
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor("factor", factor)
+        if mode not in ("rows", "columns"):
+            raise ConfigurationError(f"`mode` must be 'rows' or 'columns'. Received: {mode!r}")
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        """Returns the penalty as a scalar.
+
+        Raises:
+            ShapeError: if x is no matrix.
+        """
+        if len(x.shape) != 2:
+            raise ShapeError(f"OrthogonalRegularizer needs a matrix. Received shape: {x.shape}")
+        rows = x if self.mode == "rows" else ops.transpose(x)
+        size = rows.shape[0]
+        norms = ops.sqrt(ops.sum(ops.square(rows), axis=1, keepdims=True))
+        unit = ops.divide(rows, ops.maximum(norms, epsilon()))
+        pairs = np.ones((size, size), np.float32) - np.eye(size, dtype=np.float32)
+        cosines = ops.multiply(ops.matmul(unit, ops.transpose(unit)), pairs)
+        scale = self.factor / max(1, size * (size - 1))
+        return ops.multiply(ops.sum(ops.absolute(cosines)), scale)
+
+
 def l1(l1: float = 0.01) -> L1:
     """Returns `L1(l1)`."""
     return L1(l1)
@@ -105,6 +150,9 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     return L1L2(l1, l2)
 
 
+# The lower-case name that Keras has beside the class.
+orthogonal_regularizer = OrthogonalRegularizer
+
 _TABLE: dict[str, Callable[..., Regularizer]] = {
     "L1": L1,
     "L2": L2,
@@ -113,6 +161,8 @@ _TABLE: dict[str, Callable[..., Regularizer]] = {
     "l2": L2,
     "l1_l2": l1_l2,
     "l1l2": l1_l2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
+    "orthogonal_regularizer": OrthogonalRegularizer,
 }
 
 
@@ -120,9 +170,9 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
     """Returns a regularizer.
 
     Args:
-        identifier: a name ("l1", "l2", "l1_l2", with the factors 0.01), a configuration
-            dictionary, a `Regularizer` class or object, a function from a weight to a scalar, or
-            None.
+        identifier: a name ("l1", "l2", "l1_l2", "orthogonal_regularizer", with the factors 0.01),
+            a configuration dictionary, a `Regularizer` class or object, a function from a weight
+            to a scalar, or None.
 
     Raises:
         ConfigurationError: if it is none of these.

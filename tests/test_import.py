@@ -39,7 +39,7 @@ def test_every_public_name_exists(tmp_path: Path) -> None:
 import importlib, pyframe
 for name in ["pyframe", *(f"pyframe.{m}" for m in (
     "activations callbacks datasets initializers layers losses metrics models ops "
-    "optimizers regularizers utils").split())]:
+    "optimizers regularizers saving utils").split())]:
     module = importlib.import_module(name)
     missing = [n for n in getattr(module, "__all__", []) if not hasattr(module, n)]
     assert not missing, (name, missing)

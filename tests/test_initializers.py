@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyframe import initializers
-from pyframe.errors import ConfigurationError
+from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.utils import set_random_seed
 
 NAMES = [
@@ -210,3 +210,42 @@ def test_set_random_seed_repeats_the_sequence(name: str) -> None:
 def test_errors_say_what_is_wrong(make: Any, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         make()
+
+
+def test_stft_is_a_short_time_fourier_transform() -> None:
+    frame = np.random.RandomState(0).randn(8)
+    window = np.hanning(8)
+    parts = [
+        (initializers.STFT(side, window, scaling=None)((8, 1, 5))[:, 0] * frame[:, None]).sum(0)
+        for side in ("real", "imag")
+    ]
+    expected = np.fft.rfft(frame * window)
+    np.testing.assert_allclose(parts[0] + 1j * parts[1], expected, atol=1e-5)
+
+
+def test_stft_windows() -> None:
+    pytest.importorskip("scipy")
+    named = initializers.STFT("real", "hann", periodic=True)((8, 1, 5))
+    periodic = initializers.STFT("real", np.hanning(9)[:-1])((8, 1, 5))
+    np.testing.assert_allclose(named, periodic, atol=1e-7)
+
+
+def test_stft_refuses() -> None:
+    for arguments in ({"side": "left"}, {"scaling": "power"}):
+        with pytest.raises(ConfigurationError, match=next(iter(arguments))):
+            initializers.STFT(**arguments)
+    with pytest.raises(ShapeError, match="bins"):
+        initializers.STFT(window=None)((8, 2, 5))
+    with pytest.raises(ShapeError, match="`window` must have shape"):
+        initializers.STFT(window=[1.0, 2.0])((8, 1, 5))
+
+
+def test_an_array_is_an_initializer() -> None:
+    values = np.arange(6.0).reshape(2, 3)
+    initializer = initializers.get(values)
+    np.testing.assert_array_equal(initializer((2, 3)), values)
+    assert initializer((2, 3)).dtype == np.float32
+    again = initializers.deserialize(initializers.serialize(initializer))
+    np.testing.assert_array_equal(again((2, 3)), values)
+    with pytest.raises(ShapeError, match=r"\(2, 3\) cannot fill a weight of shape \(3, 3\)"):
+        initializer((3, 3))

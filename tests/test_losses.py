@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyframe import losses, ops
+from pyframe import losses, metrics, ops
 from pyframe.errors import ConfigurationError, ShapeError
 
 RNG = np.random.default_rng(0)
@@ -122,6 +122,99 @@ def test_reductions_with_weights(reduction: str, expected: float) -> None:
     loss = losses.MeanSquaredError(reduction=reduction)
     value = loss(np.zeros((2, 1)), np.ones((2, 1)), sample_weight=np.array([1.0, 0.5]))
     assert float(value) == pytest.approx(expected)
+
+
+def test_item_15_weights_are_not_part_of_the_divisor() -> None:
+    """keras#19740: the loss divides by the number of samples, a metric by the sum of weights."""
+    y, p, weight = np.zeros((2, 1)), np.array([[1.0], [0.0]]), np.array([1.0, 3.0])
+    mean = losses.MeanSquaredError()
+    weighted = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    assert float(mean(y, p, weight)) == 0.5
+    assert float(weighted(y, p, weight)) == 0.25
+    assert metrics.MeanSquaredError()(y, p, weight) == 0.25
+    assert float(weighted(y, p, np.zeros(2))) == 0.0
+
+
+def test_item_15_ignored_positions_are_not_part_of_the_divisor() -> None:
+    z, ids = np.zeros((4, 3)), np.array([0, 1, 2, 2])
+    options: dict[str, Any] = {"ignore_class": 2, "from_logits": True}
+    loss = losses.SparseCategoricalCrossentropy(**options)
+    assert float(loss(ids, z)) == pytest.approx(np.log(3))
+    assert float(loss(ids, z, np.array([2.0, 0.0, 9.0, 9.0]))) == pytest.approx(np.log(3))
+    assert float(loss(np.full(4, 2), z)) == 0.0
+    summed = losses.SparseCategoricalCrossentropy(reduction="sum", **options)
+    assert float(summed(ids, z)) == pytest.approx(2 * np.log(3))
+    values = losses.sparse_categorical_crossentropy(ids[:, None], z, **options)
+    np.testing.assert_allclose(values, np.log(3) * np.array([1, 1, 0, 0]))
+
+
+def test_item_16_only_a_last_axis_of_one_is_repaired_for_functions() -> None:
+    def gap(y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.absolute(y_true - y_pred), -1)
+
+    value = losses.LossFunctionWrapper(gap)(np.arange(3.0), np.zeros((3, 1)))
+    assert float(value) == pytest.approx(1.0)
+
+
+def test_item_19_formulas_at_their_limits() -> None:
+    zero, one = np.zeros((1, 2)), np.ones((1, 2))
+    assert losses.mean_absolute_percentage_error(zero, one)[0] == pytest.approx(1e9)
+    assert losses.mean_squared_logarithmic_error(-one, -one)[0] == 0.0
+    assert losses.kl_divergence(zero, one)[0] == pytest.approx(2e-7 * np.log(1e-7))
+    assert losses.poisson(one, zero)[0] == pytest.approx(-np.log(1e-7))
+    assert losses.cosine_similarity(zero, one)[0] == 0.0
+    assert losses.cosine_similarity(one, one)[0] == pytest.approx(-1.0)
+    assert losses.log_cosh(zero, 1000 * one)[0] == pytest.approx(1000 - np.log(2))
+    assert losses.log_cosh(zero, -1000 * one)[0] == pytest.approx(1000 - np.log(2))
+    assert losses.huber(zero, 3 * one, delta=2.0)[0] == pytest.approx(2 * 3 - 2)
+    assert losses.hinge(zero, zero)[0] == pytest.approx(1.0)
+    # Labels 0 and 1 turn into -1 and 1 unless there is any other one in the batch.
+    bits, other = np.array([[0.0, 1.0]]), np.array([[0.0, 1.0], [0.5, 1.0]])
+    assert losses.hinge(bits, one)[0] == pytest.approx(1.0)
+    assert losses.hinge(other, np.ones((2, 2)))[0] == pytest.approx(0.5)
+
+
+def test_item_20_names_and_batch_losses() -> None:
+    assert losses.Huber().name == "huber_loss"
+    assert losses.LogCosh().name == "log_cosh"
+    assert losses.get("logcosh") is losses.log_cosh
+    assert losses.dice(BINARY, SIGMOIDS).shape == ()
+    weighted = losses.Dice()(BINARY, SIGMOIDS, np.full(6, 0.5))
+    assert float(weighted) == pytest.approx(0.5 * float(losses.dice(BINARY, SIGMOIDS)))
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: losses.Huber(delta=0), "`delta` must be a number > 0. Received: 0"),
+        (lambda: losses.BinaryFocalCrossentropy(gamma=-1), "`gamma` must be a number >= 0"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha="a"), "`alpha` must be a number in"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=True), "`label_smoothing`"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1.0), "`q` must be between 0 and 1"),
+        (lambda: losses.Dice(reduction="avg"), "`reduction` must be one of"),
+        (lambda: losses.get("hubr"), "Did you mean 'huber'"),
+    ],
+)
+def test_bad_arguments(make: Any, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        make()
+
+
+def test_weights_that_do_not_fit() -> None:
+    with pytest.raises(ShapeError, match="one weight for each sample"):
+        losses.MeanSquaredError()(np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)))
+
+
+def test_class_axis_in_the_middle_of_images() -> None:
+    logits = RNG.normal(size=(2, 4, 3, 5))
+    ids = RNG.integers(0, 4, (2, 3, 5))
+    one_hot = np.moveaxis(np.eye(4)[ids], -1, 1)
+    last = losses.sparse_categorical_crossentropy(ids, np.moveaxis(logits, 1, -1), True)
+    dense = losses.categorical_crossentropy(one_hot, logits, from_logits=True, axis=1)
+    np.testing.assert_allclose(dense, last)
+    np.testing.assert_allclose(
+        losses.sparse_categorical_crossentropy(ids, logits, from_logits=True, axis=1), last
+    )
 
 
 def test_no_reduction() -> None:

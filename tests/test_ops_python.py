@@ -92,8 +92,36 @@ def test_powers_and_comparisons() -> None:
     assert ops.greater_equal(x, 1.0).tolist() == [0, 1, 1]
     assert ops.not_equal(x, 1.0).tolist() == [1, 0, 1]
     assert ops.equal(np.array([1, 2]), np.array([1, 3])).tolist() == [1, 0]
-    with pytest.raises(ConfigurationError, match="exponent"):
-        ops.power(x, x)  # type: ignore[arg-type]
+    np.testing.assert_allclose(ops.power(x, np.array([1.0, 2.0, -0.5])), x ** [1, 2, -0.5])
+    np.testing.assert_allclose(ops.power(2.0, x), 2**x)
+    np.testing.assert_allclose(ops.power(x[:, None], x), x[:, None] ** x)
+    assert ops.power(np.array([0.0, -2.0]), 17).tolist() == [0, -(2**17)]
+
+
+def test_rounding_and_periodic_functions() -> None:
+    x = np.array([-1.5, -0.5, 0.5, 1.5, 2.3])
+    for name in ("floor", "ceil", "round", "sin", "cos", "expm1", "abs"):
+        np.testing.assert_allclose(getattr(ops, name)(x), getattr(np, name)(x), rtol=1e-15)
+    np.testing.assert_allclose(ops.log1p(np.array([1e-12, 1.0])), np.log1p([1e-12, 1.0]))
+    assert ops.zeros_like(x).tolist() == [0] * 5
+    assert ops.ones_like(x.astype(np.float32)).dtype == np.float32
+
+
+def test_where_broadcasts_and_hides_what_is_not_chosen() -> None:
+    condition = np.array([[1.0], [0.0]])
+    x = np.array([1.0, np.nan])
+    np.testing.assert_array_equal(ops.where(condition, 5.0, x), [[5, 5], [1, np.nan]])
+    np.testing.assert_array_equal(ops.where(ops.greater(condition, 0.5), 1.0, 0.0), condition)
+    x = np.array([-1.0, 3.0])
+    (slope,) = ops.gradients(lambda v: ops.where(ops.greater(v, 0.0), v * v, 0.0), x)
+    np.testing.assert_array_equal(slope, [0, 6])
+
+
+def test_one_hot_and_top_k() -> None:
+    assert ops.one_hot(np.array([1, 0, 5]), 3).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    scores = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]])
+    assert ops.in_top_k(np.array([2, 1]), scores, 1).tolist() == [0, 0]
+    assert ops.in_top_k(np.array([2, 1]), scores, 2).tolist() == [1, 0]
 
 
 def test_value_and_grad() -> None:

@@ -156,8 +156,14 @@ def test_variables_are_ordered_by_weight() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["sgd", "SGD", "Adam", "rmsprop", "RMSprop"])
+NAMES = [
+    "SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "Lion",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(name.lower() for name in NAMES), "ADAM"])
 def test_names_in_any_case(name: str) -> None:
+    """Semantics 10."""
     assert type(optimizers.get(name)).__name__.lower() == name.lower()
 
 
@@ -166,7 +172,14 @@ def test_names_in_any_case(name: str) -> None:
     [
         optimizers.SGD(0.1, momentum=0.5, nesterov=True, clipnorm=1.0),
         optimizers.RMSprop(0.1, rho=0.8, centered=True, weight_decay=0.1),
-        optimizers.Adam(0.1, beta_1=0.8, epsilon=1e-6, name="mine"),
+        optimizers.Adam(0.1, beta_1=0.8, epsilon=1e-6, amsgrad=True, name="mine"),
+        optimizers.AdamW(0.1, weight_decay=0.3, global_clipnorm=2.0),
+        optimizers.Adagrad(0.1, initial_accumulator_value=0.5, clipvalue=0.5),
+        optimizers.Adadelta(1.0, rho=0.5, use_ema=True, ema_overwrite_frequency=3),
+        optimizers.Adamax(0.1, beta_2=0.5, loss_scale_factor=4.0),
+        optimizers.Nadam(0.1, beta_2=0.5, gradient_accumulation_steps=4),
+        optimizers.Ftrl(0.1, learning_rate_power=-0.7, beta=0.1),
+        optimizers.Lion(0.1, beta_1=0.5),
     ],
 )
 def test_config_round_trip(optimizer: optimizers.Optimizer) -> None:
@@ -185,6 +198,18 @@ def test_config_round_trip(optimizer: optimizers.Optimizer) -> None:
         (lambda: optimizers.Adam(epsilon=-1), "epsilon"),
         (lambda: optimizers.Adam(learning_rat=1), "Did you mean `learning_rate`"),
         (lambda: optimizers.SGD(clipnorm=1, clipvalue=1), "Only one"),
+        (lambda: optimizers.SGD(clipnorm=-1), "`clipnorm` .* >= 0. Received: -1"),
+        (lambda: optimizers.SGD(weight_decay="a"), "`weight_decay`"),
+        (lambda: optimizers.SGD(float("nan")), "`learning_rate`"),
+        (lambda: optimizers.SGD(float("inf")), "`learning_rate`"),
+        (lambda: optimizers.SGD(use_ema=True, ema_momentum=1.1), "`ema_momentum` .* 0 and 1"),
+        (lambda: optimizers.SGD(ema_overwrite_frequency=0.5), "`ema_overwrite_frequency`"),
+        (lambda: optimizers.SGD(gradient_accumulation_steps=1), "integer >= 2 or None"),
+        (lambda: optimizers.AdamW(weight_decay=None), "`weight_decay` of AdamW"),
+        (lambda: optimizers.Lion(beta_1=0), "`beta_1` must be greater than 0"),
+        (lambda: optimizers.Ftrl(learning_rate_power=0.5), "`learning_rate_power` .* <= 0"),
+        (lambda: optimizers.Ftrl(l1_regularization_strength=-1), "`l1_regularization_strength`"),
+        (lambda: optimizers.Adagrad(initial_accumulator_value=-1), "`initial_accumulator_value`"),
         (lambda: optimizers.get("adm"), "Did you mean 'adam'"),
         (lambda: optimizers.get(3), "must be a name"),
     ],

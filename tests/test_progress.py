@@ -1,4 +1,5 @@
 import io
+import os
 import re
 from contextlib import redirect_stdout
 from typing import Any
@@ -229,3 +230,15 @@ def test_format_times() -> None:
         "45us",
     ]
     assert [progress.format_clock(s) for s in (12, 185, 3723)] == ["12s", "3:05", "1:02:03"]
+
+
+@pytest.mark.parametrize("columns", [0, 1])
+def test_a_terminal_that_says_it_has_no_columns(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    size = os.terminal_size((columns, 0))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda fallback=(80, 24): size)
+    run_epochs(screen, 1, 12, 1)
+    assert "12/12" in screen.shown[0]
+    assert "loss" in screen.shown[0]
+    assert not any(line == "" for line in screen.shown[:-1])

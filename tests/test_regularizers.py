@@ -4,8 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyframe import ops, regularizers
-from pyframe.errors import ConfigurationError
+import pyframe
+from pyframe import layers, ops, regularizers
+from pyframe.errors import ConfigurationError, ShapeError
 
 X = np.array([[1.0, -2.0, 0.0], [0.5, -0.25, 3.0]])
 ABS, SQUARES = np.abs(X).sum(), (X**2).sum()
@@ -79,3 +80,40 @@ def test_unknown_names() -> None:
         regularizers.get("l3")
     with pytest.raises(ConfigurationError, match="must be a name"):
         regularizers.get(3)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal(mode: str) -> None:
+    rows = X if mode == "rows" else X.T
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-7)
+    cosines = np.abs(unit @ unit.T)[~np.eye(len(rows), dtype=bool)]
+    regularizer = regularizers.OrthogonalRegularizer(0.3, mode)
+    assert float(regularizer(X)) == pytest.approx(0.3 * cosines.mean(), rel=1e-6)
+    again = regularizers.deserialize(regularizers.serialize(regularizer))
+    assert again.get_config() == {"factor": 0.3, "mode": mode}
+    assert float(regularizer(np.eye(3))) == 0.0
+
+
+def test_orthogonal_refuses() -> None:
+    with pytest.raises(ConfigurationError, match="'rows' or 'columns'"):
+        regularizers.OrthogonalRegularizer(mode="both")
+    with pytest.raises(ConfigurationError, match="`factor`"):
+        regularizers.OrthogonalRegularizer(-1)
+    with pytest.raises(ShapeError, match="needs a matrix"):
+        regularizers.get("orthogonal_regularizer")(np.ones(3))
+
+
+def test_functions_and_classes_of_ones_own_train() -> None:
+    class Sparse(regularizers.Regularizer):
+        def __call__(self, x: Any) -> Any:
+            return 0.1 * ops.sum(ops.log1p(ops.absolute(x)))
+
+    x = np.zeros((4, 3))
+    for regularizer in (Sparse(), lambda w: 0.05 * ops.sum(ops.square(w))):
+        dense = layers.Dense(2, kernel_regularizer=regularizer, input_dim=3)
+        model = pyframe.Sequential([dense])
+        model.compile(pyframe.optimizers.SGD(0.1), "mse")
+        before = dense.kernel.numpy()
+        model.train_on_batch(x, np.zeros((4, 2)))
+        (slope,) = ops.gradients(regularizer, before)
+        np.testing.assert_allclose(dense.kernel.numpy(), before - 0.1 * slope, rtol=1e-5)

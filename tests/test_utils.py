@@ -132,7 +132,7 @@ HISTORY = {"accuracy": [0.5, 0.7], "loss": [2.0, 1.0], "val_loss": [3.0, 2.0]}
 def test_plot_history(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "curves.png"
-    figure = plot_history(HISTORY, mark_epoch=2, path=path)
+    figure = plot_history(HISTORY, mark_epoch=2, to_file=path)
     assert path.read_bytes().startswith(b"\x89PNG")
     loss, accuracy = figure.axes
     assert loss.get_title() == "loss"
@@ -145,7 +145,7 @@ def test_plot_history_object_and_choice_of_metrics(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     history = History()
     history.epoch, history.history = [4, 5], HISTORY
-    figure = plot_history(history, metrics=["accuracy"], path=tmp_path / "a.png")
+    figure = plot_history(history, metrics=["accuracy"], to_file=tmp_path / "a.png")
     assert len(figure.axes) == 1
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [5, 6])
 
@@ -161,7 +161,7 @@ def test_plot_images(tmp_path: Path, shape: tuple[int, ...]) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "sheet.png"
     titles = [str(i) for i in range(shape[0])]
-    figure = plot_images(np.zeros(shape, "uint8"), titles, path=path)
+    figure = plot_images(np.zeros(shape, "uint8"), titles, to_file=path)
     shown = [axis.get_title() for axis in figure.axes if axis.images]
     assert shown == titles
     assert path.stat().st_size > 100

@@ -22,7 +22,13 @@ class Callback:
     Attributes:
         params: dictionary with "verbose", "epochs" and "steps" (None if unknown).
         model: the model that is trained; set `model.stop_training = True` to end training.
+        skips_batches: whether `fit` need not call the batch hooks although they are overridden.
+
+    A callback with the methods `get_state()` and `set_state(state)`, plain data and arrays, is
+    brought back to where it was by BackupAndRestore.
     """
+
+    skips_batches: Any = False
 
     # Defaults of the class, so that a subclass may forget to call `super().__init__()`.
     params: Mapping[str, Any] = MappingProxyType({})

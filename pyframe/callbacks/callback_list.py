@@ -101,9 +101,15 @@ class CallbackList:
         return any(
             _overrides(callback, hook)
             for callback in self.callbacks
-            if type(callback) is not ProgbarLogger
+            if type(callback) is not ProgbarLogger and not getattr(callback, "skips_batches", False)
             for hook in _BATCH_HOOKS[mode]
         )
+
+    def on_invalid_loss(self, batch: int, loss: float) -> None:
+        """Tells the callbacks that want to know of the first loss that is not finite."""
+        for callback in self.callbacks:
+            if hasattr(callback, "on_invalid_loss"):
+                callback.on_invalid_loss(batch, loss)
 
     @property
     def wants_progress(self) -> bool:

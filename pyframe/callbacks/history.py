@@ -14,12 +14,16 @@ class History(Callback):
     Attributes:
         history: for each metric, its values, one for each epoch.
         epoch: numbers of the epochs, from 0.
+        best_epoch: epoch (from 0) that an EarlyStopping callback found best, or None.
+        stopped_epoch: epoch (from 0) at which it stopped training, or None.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.best_epoch: int | None = None
+        self.stopped_epoch: int | None = None
 
     @property
     def model(self) -> Any:
@@ -46,6 +50,14 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns what a resumed training needs."""
+        return {"history": self.history, "epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned."""
+        self.history, self.epoch = state["history"], state["epoch"]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}

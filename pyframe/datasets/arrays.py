@@ -31,7 +31,15 @@ def load_images(path: Path, size: tuple[int, ...], classes: int) -> tuple[Split,
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             parts = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(f"{path} is damaged or is not a data set of images: {error}") from error
     for split in ("train", "test"):
         _check(path, parts[f"x_{split}"], parts[f"y_{split}"], size, classes)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyframe import regularizers
 from pyframe.config import floatx
 from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, ShapeError
 from pyframe.layers.arguments import shape_argument
@@ -21,7 +22,8 @@ from pyframe.lookup import reject_unknown
 from pyframe.naming import auto_name
 from pyframe.ops.dtypes import Array, as_array, common_float, standardize_dtype
 from pyframe.ops.function import Function, trace_function
-from pyframe.ops.tensor import Shape, Tensor, Variable
+from pyframe.ops.state import RowCount, row_count
+from pyframe.ops.tensor import Shape, Tensor, Trace, Variable, current_trace
 from pyframe.utils.random import next_seed
 
 # Held while a layer is built or traced, so that several threads may use a fresh model at once.
@@ -55,6 +57,8 @@ class Layer(WeightHolder):
         trainable: whether training changes the weights.
         name: unique name; made from the class name if None.
         dtype: dtype of weights and computation, "float32" or "float64".
+        activity_regularizer: penalty on the output, divided by the batch size and added to the
+            loss; a name, an object or a function, None for none.
         input_shape: shape of one sample, for the first layer of a Sequential model.
         input_dim: short for input_shape=(input_dim,).
         batch_input_shape: input_shape with the batch axis in front.
@@ -83,6 +87,7 @@ class Layer(WeightHolder):
         trainable: bool = True,
         name: str | None = None,
         dtype: Any = None,
+        activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
@@ -97,6 +102,7 @@ class Layer(WeightHolder):
             trainable,
             floatx() if dtype is None else standardize_dtype(dtype),
         )
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self._build_shape: Any = None
         self._output_shape: Any = None
         self._random_state: Variable | None = None
@@ -155,11 +161,47 @@ class Layer(WeightHolder):
                 raise
             raise ShapeError(f"{self.label} on an input of shape {shape}: {error}") from None
         results = _tensors(outputs)
+        if self.activity_regularizer is not None:
+            self._penalize(trace, self.activity_regularizer, results)
         trace.layer_outputs.extend((self.label, t.id) for t in results if isinstance(t, Tensor))
         if shapes[0] and shapes[0][0] is None:
             one_output = not isinstance(outputs, (list, tuple))
             self._output_shape = outputs.shape if one_output else [t.shape for t in results]
         return outputs
+
+    def _penalize(self, trace: Trace, penalty: Callable[..., Any], outputs: list[Any]) -> None:
+        with trace:
+            for output in outputs:
+                if isinstance(output, Tensor):
+                    rows = row_count(output)
+                    rows = rows.to_tensor() if isinstance(rows, RowCount) else float(rows)
+                    self.add_loss(penalty(output) / rows)
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds a penalty to the loss of `fit` and `evaluate`; to be used inside `call`.
+
+        Args:
+            loss: symbolic tensor, whose sum is added, or a list of them.
+
+        Raises:
+            ConfigurationError: outside `call`, or for something else than tensors.
+        """
+        trace = current_trace()
+        for tensor in _tensors(loss):
+            if trace is None or not isinstance(tensor, Tensor):
+                raise ConfigurationError(
+                    f"{self.label}: add_loss takes tensors made inside `call`. Received: {tensor!r}"
+                )
+            trace.losses.append((id(self), tensor.id))
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties on the trainable weights; inside `call` those of `add_loss` in front."""
+        trace = current_trace()
+        layers = {id(layer) for layer in self.flatten_layers()}
+        own = [] if trace is None else [Tensor(trace, t) for i, t in trace.losses if i in layers]
+        weights = self.trainable_weights
+        return [*own, *(w.regularizer(w) for w in weights if w.regularizer is not None)]
 
     def _call_on_arrays(
         self,
@@ -310,6 +352,8 @@ class Layer(WeightHolder):
                     if name in self.__dict__ and name not in config:
                         config[name] = serialize_value(self.__dict__[name])
         config |= {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = serialize_value(self.activity_regularizer)
         if self._input_shape_argument is not None:
             config["input_shape"] = self._input_shape_argument
         return config

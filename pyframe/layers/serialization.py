@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyframe.errors import ConfigurationError
+from pyframe.lookup import custom_objects as custom_scope
 from pyframe.lookup import object_config, split_config, unknown_name
 
 
@@ -39,7 +40,7 @@ def deserialize_from(
         ConfigurationError: if the class is unknown.
     """
     class_name, arguments = split_config("layer", config)
-    classes = {**table, **(custom_objects or {})}
+    classes = {**table, **custom_scope(), **(custom_objects or {})}
     if class_name not in classes:
         raise ConfigurationError(
             unknown_name("layer class", class_name, list(classes))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from pyframe import constraints, initializers, regularizers
-from pyframe.errors import NotBuiltError, ShapeError
+from pyframe.errors import NotBuiltError, ResourceLimitError, ShapeError
 from pyframe.ops.dtypes import Array, standardize_dtype
 from pyframe.ops.tensor import Variable
 
@@ -24,6 +26,39 @@ def structure_changed() -> None:
     """Makes every model look at its layers again before the next run."""
     global _structure_version
     _structure_version += 1
+
+
+_budget = threading.local()
+
+
+@contextmanager
+def weight_budget(size: int) -> Iterator[None]:
+    """Limits the weights that are made inside the block (by this thread).
+
+    Args:
+        size: number of bytes that all of them may have together.
+    """
+    before = getattr(_budget, "left", None)
+    _budget.left = size
+    try:
+        yield
+    finally:
+        _budget.left = before
+
+
+def _spend(label: str, shape: tuple[int, ...], dtype: str) -> None:
+    left = getattr(_budget, "left", None)
+    if left is None:
+        return
+    size = np.dtype(dtype).itemsize
+    for n in shape:
+        size *= int(n)
+    if size > left:
+        raise ResourceLimitError(
+            f"{label} needs {size} bytes for a weight of shape {shape}, but the weights of the "
+            f"file have only {left} bytes more."
+        )
+    _budget.left = left - size
 
 
 class WeightHolder:
@@ -129,6 +164,7 @@ class WeightHolder:
             raise ShapeError(f"{self.label}: a weight needs a known shape. Received: {dims}")
         name = name or f"variable_{len(self._own_weights)}"
         kind = standardize_dtype(dtype) if dtype is not None else self.dtype
+        _spend(self.label, dims, kind)
         make = initializers.get(initializer) or initializers.get("glorot_uniform")
         assert make is not None
         weight = Variable(

@@ -9,8 +9,18 @@ from typing import Any
 from pyframe.lookup import split_config
 from pyframe.models.model import Model
 from pyframe.models.sequential import Sequential
+from pyframe.saving import load_model, register_model_class, save_model
 
-__all__ = ["Model", "Sequential", "clone_model", "model_from_json"]
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]
+
+register_model_class(Sequential)
 
 
 def clone_model(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

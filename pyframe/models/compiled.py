@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from pyframe import losses, optimizers
@@ -64,6 +68,15 @@ _CROSSENTROPIES = (
 )
 
 
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric of a compiled model, whether it is weighted, and its key in the logs."""
+
+    metric: Metric
+    weighted: bool
+    name: str
+
+
 class Compiled:
     """Arguments of `Model.compile`, checked.
 
@@ -73,6 +86,11 @@ class Compiled:
         loss_weights: factor of the loss, None for 1.
         metrics: list of names, metrics and functions.
         weighted_metrics: the same; these take sample weights into account.
+
+    Attributes:
+        entries: the metrics in use, known after the first trace.
+        exclusive: whether plans change variables of metrics, None before the first trace.
+        lock: held while metrics are reset and read.
 
     Raises:
         ConfigurationError: for an unknown name or another type.
@@ -97,6 +115,24 @@ class Compiled:
             self._checked(m) for m in _as_list(weighted_metrics, "weighted_metrics")
         ]
         self.choices: list[str] = []
+        self.entries: list[MetricEntry] = []
+        self.exclusive: bool | None = None
+        self.lock = threading.RLock()
+        self._made: dict[tuple[bool, int, str], Metric] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.RLock()
+
+    def evaluation(self) -> AbstractContextManager[Any]:
+        """Returns a block for one pass over test data.
+
+        A second thread waits if plans change variables of metrics, which two passes cannot share.
+        """
+        return contextlib.nullcontext() if self.exclusive is False else self.lock
 
     @staticmethod
     def _is_family(loss: Any) -> bool:
@@ -131,36 +167,51 @@ class Compiled:
         loss = self.loss_for(y_shape, output_shape)
         return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
 
-    def metrics_for(self, y_shape: Shape, output_shape: Shape) -> list[tuple[Metric, bool, str]]:
-        """Returns (metric, whether it is weighted, its key in the logs) in the order given."""
-        found: list[tuple[Metric, bool, str]] = []
-        names: set[str] = set()
-        self.choices = []
+    def ignored_class(self, y_shape: Shape, output_shape: Shape) -> int | None:
+        """Returns the class number that the loss leaves out, None if there is none."""
+        loss = self.loss_for(y_shape, output_shape)
+        return getattr(loss, "ignore_class", None)
+
+    def metrics_for(self, y_shape: Shape, output_shape: Shape) -> list[MetricEntry]:
+        """Returns the metrics for targets and predictions of these shapes, in the order given.
+
+        A metric given by name is made once; what "accuracy" stands for follows the shapes.
+        """
+        found: list[MetricEntry] = []
+        names: dict[str, int] = {}
         for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
-            for identifier in identifiers:
-                metric = self._metric(identifier, y_shape, output_shape)
-                name = identifier if isinstance(identifier, str) else metric.name
-                if name in names and weighted and f"weighted_{name}" not in names:
+            for index, identifier in enumerate(identifiers):
+                metric = self._metric(identifier, (weighted, index), y_shape, output_shape)
+                name = metric.name
+                if weighted and name in names:
                     name = f"weighted_{name}"
-                count, base = 1, name
-                while name in names:
-                    name, count = f"{base}_{count}", count + 1
-                names.add(name)
-                found.append((metric, weighted, name))
+                count = names.get(name, 0)
+                names[name] = count + 1
+                found.append(MetricEntry(metric, weighted, f"{name}_{count}" if count else name))
+        self.entries = found
         return found
 
-    def _metric(self, identifier: Any, y_shape: Shape, output_shape: Shape) -> Metric:
+    def _metric(
+        self, identifier: Any, position: tuple[bool, int], y_shape: Shape, output_shape: Shape
+    ) -> Metric:
         if isinstance(identifier, Metric):
             return identifier
-        if not isinstance(identifier, str):
-            return metrics_module.MeanMetricWrapper(identifier)
-        if identifier.lower() in ("accuracy", "acc"):
+        kind = ""
+        if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
             cls = choose_by_shape(y_shape, output_shape, _ACCURACIES)
-            self.choices.append(f"{identifier} -> {cls.__name__}")
-            chosen: Metric = cls(name=identifier)
-            return chosen
-        named: Metric = metrics_module.get(identifier)
-        return named
+            kind = cls.__name__
+        key = (*position, kind)
+        if key not in self._made:
+            if kind:
+                self.choices.append(f"{identifier} -> {kind}")
+                metric = cls(name=identifier)
+            elif isinstance(identifier, str):
+                metric = metrics_module.get(identifier)
+                metric.name = identifier
+            else:
+                metric = metrics_module.MeanMetricWrapper(identifier)
+            self._made[key] = metric
+        return self._made[key]
 
     def get_config(self) -> dict[str, Any]:
         """Returns plain data from which `Model.compile_from_config` compiles again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,8 @@ def check_target(model: Any, y: Any, rows: int) -> tuple[Array, Spec]:
     shape: tuple[int | None, ...] = (None, *array.shape[1:])
     output_shape = model.output_shape
     if model.compiled_state.takes_class_numbers(shape, output_shape):
-        _check_class_numbers(array, output_shape[-1])
+        ignored = model.compiled_state.ignored_class(shape, output_shape)
+        _check_class_numbers(array if ignored is None else array[array != ignored], output_shape)
         return array, Spec(shape, "int32")
     return array, Spec(shape, common_float([model.dtype]))
 
@@ -135,7 +137,10 @@ def _encoded(y: Any) -> Any:
     return y
 
 
-def _check_class_numbers(y: Array, classes: int) -> None:
+def _check_class_numbers(y: Array, output_shape: tuple[int | None, ...]) -> None:
+    classes = output_shape[-1]
+    if not y.size or classes is None:
+        return
     low, high = y.min(), y.max()
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
@@ -170,7 +175,16 @@ def class_weights_of(y: Array, class_weight: Mapping[int, float]) -> Array:
         raise DataError(f"`class_weight` needs one class for each sample; `y` has shape {y.shape}.")
     weights = np.ones(len(ids), np.float32)
     for key, value in class_weight.items():
-        weights[ids == int(key)] = float(value)
+        try:
+            number, weight = int(key), float(value)
+        except (TypeError, ValueError):
+            number, weight = 0, math.nan
+        if not math.isfinite(weight):
+            raise DataError(
+                "`class_weight` must be a dictionary {class number: weight}. "
+                f"Received: {key!r}: {value!r}"
+            )
+        weights[ids == number] = weight
     return weights
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pyframe import ops
 from pyframe.models.steps import BatchSpec, batch_inputs, total_loss
 from pyframe.ops.dtypes import Array
 from pyframe.ops.function import Function
@@ -76,6 +77,7 @@ def _first_bad_layer(model: Any, spec: BatchSpec, arrays: list[Array]) -> str:
         y_pred = model(xs[0] if len(xs) == 1 else xs)
         assert y_true is not None
         loss = total_loss(model, model.compiled_state, y_true, y_pred, weight)
+        loss = ops.mean(loss) if loss.shape else loss
         variables = model.trainable_weights
         found = trace.gradients(loss, [trace.variable(v) for v in variables])
         names = [name for name, _ in trace.layer_outputs]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyframe.models.feeds import Advance, Feed, StepOf
+from pyframe.models.resume import TrainingRun
 from pyframe.models.steps import Totals
 
 # How long the engine runs before Python may redraw a bar or notice Ctrl-C.
@@ -40,6 +41,8 @@ class EpochLoop:
         on_bad_loss: called at the first loss that is not finite; returns whether to go on. None
             if losses are not watched.
         stopped: tells whether a callback asked to stop.
+        training: what is told of each batch, and where an interrupted epoch goes on; None to
+            evaluate.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class EpochLoop:
         callbacks: Any = None,
         on_bad_loss: Callable[[int, Advance], bool] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        training: TrainingRun | None = None,
     ) -> None:
         self.feed = feed
         self._step_of = step_of
         self._callbacks = callbacks
         self._on_bad_loss = on_bad_loss
         self._stopped = stopped
+        self._training = training
         self._each = callbacks is not None and callbacks.needs_batches(mode)
         self._begin = getattr(callbacks, f"on_{mode}_batch_begin", None)
         self._end = getattr(callbacks, f"on_{mode}_batch_end", None)
@@ -70,10 +75,10 @@ class EpochLoop:
         Returns:
             The sums over the batches (None without any) and the number of batches.
         """
-        self.feed.start_epoch()
+        totals, done = self._resumed()
+        if not done:
+            self.feed.start_epoch()
         shows = show and self._callbacks is not None and self._callbacks.wants_progress
-        totals: Totals | None = None
-        done = 0
         while self.feed.has_more():
             if self._each and self._begin is not None:
                 self._begin(done)
@@ -92,6 +97,15 @@ class EpochLoop:
                 self._end(done - 1, totals.logs())
             elif shows:
                 self._callbacks.progress(done, totals.logs())
+            if self._each and self._training is not None:
+                self._training.after_batch(done, totals)
             if not go_on or (self._each and self._stopped()):
                 break
+        self.feed.end_epoch()
         return totals, done
+
+    def _resumed(self) -> tuple[Totals | None, int]:
+        training = self._training
+        if training is None or not training.batch:
+            return None, 0
+        return training.begin_totals(lambda: Totals(self._step_of(self.feed.spec)))

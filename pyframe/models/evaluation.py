@@ -13,15 +13,15 @@ from pyframe.models.epochs import EpochLoop
 from pyframe.models.feeds import (
     ArrayFeed,
     Feed,
-    IterableFeed,
     check_batch_size,
     check_count,
-    is_batch_source,
 )
+from pyframe.models.old_names import old_arguments
 from pyframe.models.prediction import Predictor
+from pyframe.models.sources import IterableFeed, is_batch_source
 from pyframe.models.steps import BatchSpec, Step, Totals, make_step
 
-Logs = dict[str, float]
+Logs = dict[str, Any]
 
 
 class Evaluator(Predictor):
@@ -112,6 +112,8 @@ class Evaluator(Predictor):
         sample_weight: Any,
         batch_size: int | None,
         steps: int | None,
+        workers: int | None = None,
+        max_queue_size: int | None = None,
     ) -> Feed:
         """Returns the batches of arrays or of an iterable, in their own order.
 
@@ -122,7 +124,13 @@ class Evaluator(Predictor):
         if is_batch_source(x):
             if y is not None or sample_weight is not None:
                 raise DataError("Targets and weights come from the iterable `x`, not separately.")
-            return IterableFeed(x, lambda *item: data.check_batch(self, *item), steps)
+            return IterableFeed(
+                x,
+                lambda *item: data.check_batch(self, *item),
+                steps,
+                workers=workers,
+                max_queue_size=max_queue_size,
+            )
         batch = data.check_batch(self, x, y, sample_weight)
         self.step_for("test")(batch.spec)
         return ArrayFeed(
@@ -139,6 +147,7 @@ class Evaluator(Predictor):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        **legacy: Any,
     ) -> Any:
         """Computes loss and metrics without training.
 
@@ -151,6 +160,7 @@ class Evaluator(Predictor):
             steps: number of batches, None for all.
             callbacks: list of Callback objects.
             return_dict: whether to return {"loss": ..., "accuracy": ...}.
+            **legacy: `workers` and `max_queue_size`, for batches of a Sequence.
 
         Returns:
             The loss, or [loss, metrics ...] in the order of compile.
@@ -158,7 +168,8 @@ class Evaluator(Predictor):
         Raises:
             DataError, ShapeError: if the data cannot be used.
         """
-        feed = self.data_feed(x, y, sample_weight, batch_size, steps)
+        workers = old_arguments("evaluate", legacy) if legacy else {}
+        feed = self.data_feed(x, y, sample_weight, batch_size, steps, **workers)
         hooks = CallbackList(
             callbacks,
             model=self,
@@ -170,16 +181,18 @@ class Evaluator(Predictor):
         try:
             logs = self.run_test(EpochLoop(feed, self.step_for("test"), "test", hooks), hooks)
         finally:
+            feed.close()
             hooks.close()
         return flatten_logs(logs, return_dict)
 
     def run_test(self, loop: EpochLoop, hooks: Any, show: bool = True) -> Logs:
         """Runs one pass over validation data and returns the logs."""
         hooks.on_test_begin()
-        totals, _ = loop.run(show)
-        if totals is None:
-            raise DataError("The data to evaluate on gave no batches.")
-        logs = totals.logs()
+        with self.compiled_state.evaluation():
+            totals, _ = loop.run(show)
+            if totals is None:
+                raise DataError("The data to evaluate on gave no batches.")
+            logs = totals.logs()
         hooks.on_test_end(logs)
         return logs
 
@@ -229,16 +242,11 @@ class Evaluator(Predictor):
         step = self.step_for(mode)(batch.spec)
         arrays = batch.arrays
         plan = step.function.plan_for(arrays)
-        _, sums, _ = plan.run_steps(arrays, [None] * len(step.kinds), None, 0, 1)
-        totals = Totals(step)
-        totals.add(sums, len(batch), 1)
-        return totals.logs()
-
-    def evaluate_generator(
-        self, generator: Any, steps: int | None = None, verbose: int | str = 0, **options: Any
-    ) -> Any:
-        """Keras 2 name of `evaluate` on an iterable; options for workers are ignored."""
-        return self.evaluate(generator, steps=steps, verbose=verbose)
+        with self.compiled_state.evaluation():
+            totals = Totals(step)
+            _, sums, _ = plan.run_steps(arrays, [None] * step.outputs, None, 0, 1)
+            totals.add(sums, len(batch), 1)
+            return totals.logs()
 
     @property
     def metrics_names(self) -> list[str]:
@@ -250,7 +258,19 @@ class Evaluator(Predictor):
         if not self.built:
             raise ConfigurationError("The metrics are known after the first batch.")
         shape = self.output_shape
-        return ["loss", *(name for *_, name in self.compiled_state.metrics_for(shape, shape))]
+        compiled = self.compiled_state
+        entries = compiled.entries or compiled.metrics_for(shape, shape)
+        return ["loss", *(entry.name for entry in entries)]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of compile as objects; those given by name after the first batch only."""
+        return [] if self._compiled is None else [e.metric for e in self._compiled.entries]
+
+    def reset_metrics(self) -> None:
+        """Makes all metrics forget what they have seen; `fit` and `evaluate` do so themselves."""
+        for metric in self.metrics:
+            metric.reset_state()
 
 
 def flatten_logs(logs: Logs, return_dict: bool) -> Any:

@@ -1,14 +1,14 @@
-"""Where batches come from: arrays held in memory, or an iterable of batches."""
+"""Where batches come from: what all feeds do, and arrays held in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyframe.errors import ConfigurationError, DataError, warn
+from pyframe.errors import ConfigurationError
 from pyframe.models.data import Batch
 from pyframe.models.steps import BatchSpec, Step, Totals
 from pyframe.ops.dtypes import Array
@@ -21,14 +21,30 @@ class Feed(Protocol):
 
     steps: int | None
 
+    @property
+    def spec(self) -> BatchSpec:
+        """What the step for the next batch takes."""
+
     def start_epoch(self) -> None:
         """Prepares the batches of the next epoch."""
+
+    def end_epoch(self) -> None:
+        """Is told that the epoch is over."""
 
     def has_more(self) -> bool:
         """Tells whether the epoch has a batch left."""
 
     def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
         """Runs 1 to `limit` batches of the epoch; `stop` ends at a loss that is not finite."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns where the epoch is, as plain data and arrays."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned."""
+
+    def close(self) -> None:
+        """Is told that the run is over, in good order or not."""
 
 
 class Advance:
@@ -59,7 +75,7 @@ class Advance:
         self.batch = batch
 
 
-def _run(
+def run_batches(
     step: Step,
     arrays: list[Array],
     batch_size: int,
@@ -69,8 +85,9 @@ def _run(
     totals: Totals,
     stop: bool,
 ) -> tuple[int, bool]:
+    """Runs batches of one size, adds to the totals; returns how many, and if all were finite."""
     plan = step.function.plan(tuple((batch_size, *a.shape[1:]) for a in arrays))
-    done, sums, last = plan.run_steps(arrays, [None] * len(step.kinds), index, start, steps, stop)
+    done, sums, last = plan.run_steps(arrays, [None] * step.outputs, index, start, steps, stop)
     totals.add(sums, batch_size, done)
     return done, not stop or bool(np.isfinite(last[0]))
 
@@ -107,6 +124,12 @@ class ArrayFeed:
         self._left = 0
         self._position = self._all
         self._index: NDArray[np.int64] | None = None
+        self._order_from: Any = None
+
+    @property
+    def spec(self) -> BatchSpec:
+        """What the step for the next batch takes."""
+        return self._batch.spec
 
     def start_epoch(self) -> None:
         """Draws a new order, unless the last epoch stopped before the end of the data."""
@@ -117,6 +140,7 @@ class ArrayFeed:
     def _restart(self) -> None:
         self._position = 0
         if self._shuffle and self._generator is not None:
+            self._order_from = self._generator.bit_generator.state
             if self._shuffle == "batch":
                 self._index = np.arange(self._rows)
                 for begin in range(0, self._rows, self._size):
@@ -141,7 +165,9 @@ class ArrayFeed:
             size, steps = self._size, min(steps, full - self._position)
         else:
             size, steps = self._rows - start, 1
-        done, finite = _run(step, self._arrays, size, self._index, start, steps, totals, stop)
+        done, finite = run_batches(
+            step, self._arrays, size, self._index, start, steps, totals, stop
+        )
         self._position += done
         self._left -= done
         begin = start + (done - 1) * size
@@ -152,117 +178,35 @@ class ArrayFeed:
 
         return Advance(done, totals, finite, self._batch.spec, last)
 
+    def end_epoch(self) -> None:
+        """Does nothing: arrays need not know."""
 
-class IterableFeed:
-    """Batches of a generator, an iterable, or an object with `__len__` and `__getitem__`.
+    def get_state(self) -> dict[str, Any]:
+        """Returns where the epoch is and the state from which its order was drawn."""
+        return {
+            "order_from": self._order_from,
+            "position": self._position,
+            "left": self._left,
+            "batches": self._all,
+        }
 
-    Args:
-        data: the source.
-        check: turns (x, y, sample_weight) of a batch into checked arrays; None if `advance` is
-            not used.
-        steps_per_epoch: batches of an epoch; None for all that a pass over the source gives.
-        generator: source of the order in which an indexable object's batches are taken, None
-            for their own order.
-    """
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned.
 
-    def __init__(
-        self,
-        data: Any,
-        check: Callable[..., Batch] | None,
-        steps_per_epoch: int | None = None,
-        generator: np.random.Generator | None = None,
-    ) -> None:
-        self._data = data
-        self._check = check
-        self._generator = generator
-        length = len(data) if hasattr(data, "__len__") else None
-        self.steps = length if steps_per_epoch is None else steps_per_epoch
-        self._endless = steps_per_epoch is not None
-        self._iterator: Iterator[Any] | None = None
-        self._left: int | None = None
-        self._next: Any = None
+        Raises:
+            ConfigurationError: if the data have another number of batches.
+        """
+        if state["batches"] != self._all:
+            raise ConfigurationError(
+                f"the data have {self._all} batches, those of the saved state {state['batches']}"
+            )
+        if self._generator is not None and state["order_from"] is not None:
+            self._generator.bit_generator.state = state["order_from"]
+            self._restart()
+        self._position, self._left = state["position"], state["left"]
 
-    def _batches(self) -> Iterator[Any]:
-        data = self._data
-        if not is_indexable(data):
-            return iter(data)
-        count = len(data)
-        order = range(count) if self._generator is None else self._generator.permutation(count)
-        return (data[int(i)] for i in order)
-
-    def start_epoch(self) -> None:
-        """Goes on in the source, or starts it again if an epoch is a whole pass."""
-        self._left, self._next = self.steps, None
-        if self._iterator is None or not self._endless:
-            if self._iterator is not None and hasattr(self._data, "on_epoch_end"):
-                self._data.on_epoch_end()
-            self._iterator = self._batches()
-
-    def has_more(self) -> bool:
-        """Tells whether the epoch has a batch left; fetches it."""
-        if self._next is None and self._left != 0 and self._iterator is not None:
-            self._next = next(self._iterator, None)
-            if self._next is None and self._endless and iter(self._data) is not self._data:
-                self._iterator = self._batches()
-                self._next = next(self._iterator, None)
-            if self._next is None and self._left:
-                warn(
-                    f"The data ran out {self._left} batches before the end of the epoch; it "
-                    "should give `steps_per_epoch * epochs` batches."
-                )
-        return self._next is not None
-
-    def take(self) -> Any:
-        """Returns the batch that `has_more` fetched, as the source gave it."""
-        item, self._next = self._next, None
-        if self._left is not None:
-            self._left -= 1
-        return item
-
-    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
-        """Runs the next batch."""
-        assert self._check is not None
-        batch = self._check(*split_item(self.take()))
-        step = step_of(batch.spec)
-        totals = Totals(step) if totals is None else totals
-        totals.step = step
-        _, finite = _run(step, batch.arrays, len(batch), None, 0, 1, totals, stop)
-        return Advance(1, totals, finite, batch.spec, lambda: batch.arrays)
-
-
-def is_indexable(data: Any) -> bool:
-    """Tells whether data is a Sequence or PyDataset: numbered batches of known count."""
-    return (
-        hasattr(data, "__getitem__")
-        and hasattr(data, "__len__")
-        and not isinstance(data, (list, tuple, Mapping))
-        and not hasattr(data, "__array__")
-    )
-
-
-def is_batch_source(data: Any) -> bool:
-    """Tells whether data yields batches instead of being the data itself."""
-    if isinstance(data, (list, tuple, Mapping, str)) or hasattr(data, "__array__"):
-        return False
-    return isinstance(data, Iterable) or is_indexable(data)
-
-
-def split_item(item: Any) -> tuple[Any, Any, Any]:
-    """Returns (x, y, sample_weight) of what a source of batches yields.
-
-    Raises:
-        DataError: if it is no tuple of one to three parts.
-    """
-    if isinstance(item, list):
-        item = tuple(item)
-    if not isinstance(item, tuple):
-        return item, None, None
-    if not 1 <= len(item) <= 3:
-        raise DataError(
-            f"A generator must yield (x, y) or (x, y, sample_weight). Received {len(item)} parts."
-        )
-    x, y, weight = (*item, None, None)[:3]
-    return x, y, weight
+    def close(self) -> None:
+        """Does nothing."""
 
 
 def check_batch_size(batch_size: Any, rows: int, steps: int | None = None) -> int:

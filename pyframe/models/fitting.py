@@ -12,28 +12,38 @@ from pyframe.errors import ConfigurationError, DataError, NonFiniteError, warn
 from pyframe.models import data
 from pyframe.models.diagnosis import explain_bad_loss
 from pyframe.models.epochs import EpochLoop
-from pyframe.models.evaluation import Evaluator, Logs
 from pyframe.models.feeds import (
     Advance,
     ArrayFeed,
     Feed,
-    IterableFeed,
     check_batch_size,
     check_count,
-    is_batch_source,
-    is_indexable,
 )
+from pyframe.models.legacy import LegacyMethods
+from pyframe.models.old_names import old_arguments
+from pyframe.models.resume import TrainingRun
+from pyframe.models.sources import IterableFeed, is_batch_source, is_indexable
 from pyframe.ops.dtypes import Array
 from pyframe.utils.random import next_generator
 
 _ON_NAN = ("warn", "raise", "stop")
 
 
-class Trainer(Evaluator):
-    """An evaluator that can be trained."""
+class Trainer(LegacyMethods):
+    """An evaluator that can be trained.
+
+    Attributes:
+        stop_training: callbacks set it to end training.
+        history: the History of the latest `fit`.
+        last_bad_batch: the arrays that led to the first loss that is not finite.
+        training_run: what `fit` is doing, None while it does not run.
+    """
+
+    _transient = LegacyMethods._transient | {"training_run"}
 
     stop_training: bool = False
     history: Any = None
+    training_run: TrainingRun | None = None
     last_bad_batch: list[Array] | None = None
 
     def fit(
@@ -55,6 +65,7 @@ class Trainer(Evaluator):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         on_nan: str = "warn",
+        **legacy: Any,
     ) -> Any:
         """Trains the model.
 
@@ -78,6 +89,8 @@ class Trainer(Evaluator):
             validation_freq: validate every so many epochs, or a list of epochs (from 1).
             on_nan: what to do when the loss is NaN or infinite: "warn" once and go on, "stop"
                 training, or "raise" NonFiniteError. All explain the cause.
+            **legacy: `workers` and `max_queue_size`, threads that fetch the batches of a Sequence
+                and how many they fetch ahead; `nb_epoch`, the old name of `epochs`.
 
         Returns:
             The History: `history.history["loss"]` and so on, one value for each epoch.
@@ -87,6 +100,8 @@ class Trainer(Evaluator):
                 arguments cannot be used.
         """
         compiled = self.compiled_state
+        old = old_arguments("fit", legacy, "epochs") if legacy else {}
+        epochs = old.pop("epochs", epochs)
         last = check_count(epochs, "epochs", 0) or 0
         first = check_count(initial_epoch, "initial_epoch", 0) or 0
         check_count(steps_per_epoch, "steps_per_epoch", 1)
@@ -106,7 +121,7 @@ class Trainer(Evaluator):
                     "With an iterable `x`, `y` and `validation_split` cannot be given: it yields "
                     "(x, y) itself; pass `validation_data`."
                 )
-            feed = self._source_feed(x, class_weight, steps_per_epoch, generator)
+            feed = self._source_feed(x, class_weight, steps_per_epoch, generator, **old)
         else:
             batch = data.check_batch(self, x, y, sample_weight)
             held: data.Batch | None = None
@@ -135,49 +150,61 @@ class Trainer(Evaluator):
             add_progbar=verbose != 0,
             verbose=verbose,
         )
+        run = TrainingRun(self, feed, hooks, range(first, last))
+        self.training_run = run
         try:
-            self._run_epochs(range(first, last), feed, validation, hooks, validation_freq, on_nan)
+            self._run_epochs(run, feed, validation, hooks, validation_freq, on_nan)
         finally:
+            self.training_run = None
             hooks.close()
+            feed.close()
+            if validation is not None:
+                validation.close()
         return hooks.history
 
     def _run_epochs(
         self,
-        epochs: range,
+        run: TrainingRun,
         feed: Feed,
         validation: Feed | None,
         hooks: Any,
         validation_freq: Any,
         on_nan: str,
     ) -> None:
-        epoch = epochs.start
         self.stop_training = False
 
         def bad_loss(batch: int, advance: Advance) -> bool:
-            return self._explain(batch, epoch, advance, on_nan)
+            return self._explain(batch, run.epoch, advance, on_nan, hooks)
 
         step_of = self.step_for("train")
-        loop = EpochLoop(feed, step_of, "train", hooks, bad_loss, lambda: self.stop_training)
+        loop = EpochLoop(feed, step_of, "train", hooks, bad_loss, lambda: self.stop_training, run)
         test_loop: EpochLoop | None = None
         if validation is not None:
             test_loop = EpochLoop(validation, self.step_for("test"), "test", hooks)
-        logs: Logs = {}
         hooks.on_train_begin()
-        for epoch in epochs:
+        run.settle()
+        for epoch in run.epochs():
             hooks.on_epoch_begin(epoch)
             totals, _ = loop.run()
             if totals is None:
-                raise DataError("The training data gave no batches.")
-            logs = totals.logs()
+                if not run.logs:
+                    raise DataError("The training data gave no batches.")
+                warn(
+                    f"The training data gave no batches in epoch {epoch + 1}, training ends. A "
+                    "generator that ends can be used for one epoch: let it yield batches for ever "
+                    "and give `steps_per_epoch`, or use a pyframe.utils.Sequence."
+                )
+                break
+            run.logs = totals.logs()
             if test_loop is not None and _due(epoch, validation_freq):
                 found = self.run_test(test_loop, hooks, show=False)
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            hooks.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        hooks.on_train_end(logs)
+                run.logs |= {f"val_{name}": value for name, value in found.items()}
+            hooks.on_epoch_end(epoch, run.logs)
+        if run.logs:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        hooks.on_train_end(run.logs)
 
-    def _explain(self, batch: int, epoch: int, advance: Advance, on_nan: str) -> bool:
+    def _explain(self, batch: int, epoch: int, advance: Advance, on_nan: str, hooks: Any) -> bool:
         arrays = advance.batch()
         self.last_bad_batch = arrays
         text = explain_bad_loss(self, advance.spec, arrays, batch, epoch)
@@ -186,10 +213,17 @@ class Trainer(Evaluator):
         warn(text, RuntimeWarning)
         if on_nan == "stop":
             self.stop_training = True
-        return on_nan == "warn"
+        hooks.on_invalid_loss(batch, advance.totals.logs()["loss"])
+        return on_nan == "warn" and not self.stop_training
 
     def _source_feed(
-        self, source: Any, class_weight: Any, steps: int | None, generator: Any
+        self,
+        source: Any,
+        class_weight: Any,
+        steps: int | None,
+        generator: Any,
+        workers: int | None = None,
+        max_queue_size: int | None = None,
     ) -> IterableFeed:
         def check(x: Any, y: Any, sample_weight: Any) -> data.Batch:
             batch = data.check_batch(self, x, y, sample_weight)
@@ -197,7 +231,8 @@ class Trainer(Evaluator):
                 batch = data.with_class_weight(self, batch, class_weight)
             return batch
 
-        return IterableFeed(source, check, steps, generator if is_indexable(source) else None)
+        order = generator if is_indexable(source) else None
+        return IterableFeed(source, check, steps, order, workers, max_queue_size)
 
     def _validation_feed(
         self, validation_data: Any, batch_size: int | None, steps: int | None
@@ -212,38 +247,6 @@ class Trainer(Evaluator):
             )
         return self.data_feed(
             parts[0], parts[1], parts[2] if len(parts) == 3 else None, batch_size, steps
-        )
-
-    def fit_generator(
-        self,
-        generator: Any,
-        steps_per_epoch: int | None = None,
-        epochs: int = 1,
-        verbose: int | str = 1,
-        callbacks: Any = None,
-        validation_data: Any = None,
-        validation_steps: int | None = None,
-        class_weight: Any = None,
-        max_queue_size: int = 10,
-        workers: int = 1,
-        use_multiprocessing: bool = False,
-        shuffle: bool = True,
-        initial_epoch: int = 0,
-        validation_freq: Any = 1,
-    ) -> Any:
-        """Keras 2 name of `fit` on an iterable; the options for workers have no effect."""
-        return self.fit(
-            generator,
-            steps_per_epoch=steps_per_epoch,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            validation_steps=validation_steps,
-            class_weight=class_weight,
-            shuffle=shuffle,
-            initial_epoch=initial_epoch,
-            validation_freq=validation_freq,
         )
 
 

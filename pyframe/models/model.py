@@ -14,6 +14,7 @@ from pyframe.layers.serialization import serialize
 from pyframe.models.fitting import Trainer
 from pyframe.ops.dtypes import common_float
 from pyframe.ops.tensor import Tensor, Trace
+from pyframe.saving import LoadReport, load_weights, save_model, save_weights
 
 
 class Model(Trainer):
@@ -110,6 +111,26 @@ class Model(Trainer):
     def to_json(self, **options: Any) -> str:
         """Returns the architecture as JSON, without weights; `options` go to json.dumps."""
         return json.dumps(serialize(self), default=_plain, **options)
+
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Saves architecture, weights, compile arguments and optimizer; see `saving.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Saves the weights and the optimizer's state; see `saving.save_weights`."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    ) -> LoadReport:
+        """Reads weights from a file and reports what was loaded; see `saving.load_weights`."""
+        return load_weights(self, filepath, skip_mismatch, by_name)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns what `compile` was given as plain data, None before compile."""

@@ -14,13 +14,9 @@ from pyframe.layers.base import Layer
 from pyframe.layers.weights import structure_version
 from pyframe.models.data import check_inputs
 from pyframe.models.epochs import Stretch
-from pyframe.models.feeds import (
-    IterableFeed,
-    check_batch_size,
-    check_count,
-    is_batch_source,
-    split_item,
-)
+from pyframe.models.feeds import check_batch_size, check_count
+from pyframe.models.old_names import old_arguments
+from pyframe.models.sources import IterableFeed, is_batch_source, split_item
 from pyframe.ops.dtypes import Array
 from pyframe.ops.tensor import Tensor
 
@@ -98,6 +94,7 @@ class Predictor(Layer):
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
+        **legacy: Any,
     ) -> Any:
         """Computes the outputs for all samples.
 
@@ -107,6 +104,7 @@ class Predictor(Layer):
             verbose: 0 silent, 1 progress bar; "auto" shows a bar if there are several batches.
             steps: number of batches, None for all.
             callbacks: list of Callback objects.
+            **legacy: `workers` and `max_queue_size`, for batches of a Sequence.
 
         Returns:
             NumPy array of the outputs, a list of arrays for several outputs.
@@ -124,8 +122,10 @@ class Predictor(Layer):
             plan = self._ready_plan(x)
             if plan is not None:
                 return plan.run((x,))[0]
+        workers = old_arguments("predict", legacy) if legacy else {}
         if is_batch_source(x):
-            return self._predict_source(x, check_count(steps, "steps", 1), verbose, callbacks)
+            steps = check_count(steps, "steps", 1)
+            return self._predict_source(IterableFeed(x, None, steps, **workers), verbose, callbacks)
         arrays = check_inputs(self, x)
         rows = len(arrays[0])
         size = check_batch_size(batch_size, rows, check_count(steps, "steps", 1))
@@ -187,10 +187,7 @@ class Predictor(Layer):
         outputs = [o[:rows] for o in outputs]
         return outputs if listed else outputs[0]
 
-    def _predict_source(
-        self, source: Any, steps: int | None, verbose: int | str, callbacks: Any
-    ) -> Any:
-        feed = IterableFeed(source, None, steps)
+    def _predict_source(self, feed: IterableFeed, verbose: int | str, callbacks: Any) -> Any:
         hooks = self._prediction_hooks(callbacks, verbose, feed.steps)
         hooks.on_predict_begin()
         feed.start_epoch()
@@ -201,8 +198,10 @@ class Predictor(Layer):
                 x = split_item(feed.take())[0]
                 parts.append(self._run_whole(x))
                 hooks.on_predict_batch_end(len(parts) - 1, {"outputs": parts[-1]})
+            feed.end_epoch()
             hooks.on_predict_end()
         finally:
+            feed.close()
             hooks.close()
         if not parts:
             raise DataError("`x` gave no batches.")
@@ -213,20 +212,3 @@ class Predictor(Layer):
     def predict_on_batch(self, x: Any) -> Any:
         """Computes the outputs for one batch; the same as calling the model."""
         return self(x)
-
-    def predict_generator(
-        self, generator: Any, steps: int | None = None, verbose: int | str = 0, **options: Any
-    ) -> Any:
-        """Keras 2 name of `predict` on an iterable; options for workers are ignored."""
-        return self.predict(generator, steps=steps, verbose=verbose)
-
-    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
-        """Returns the most likely class of each sample (Keras 1 and 2)."""
-        outputs = self.predict(x, batch_size, verbose)
-        if outputs.shape[-1] == 1:
-            return np.asarray(outputs > 0.5).astype("int32")
-        return np.asarray(outputs.argmax(axis=-1))
-
-    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
-        """Keras 1 and 2 name of `predict`."""
-        return self.predict(x, batch_size, verbose)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,13 @@ from pyframe.ops.arithmetic import Arithmetic
 from pyframe.ops.dtypes import Array, standardize_dtype
 
 Shape = tuple[int | None, ...]
+
+
+def _updates() -> Any:
+    # The operators that change variables are written with this module: bind late.
+    from pyframe.ops import updates
+
+    return updates
 
 
 class Tensor(Arithmetic):
@@ -134,14 +141,18 @@ class Variable(Arithmetic):
         return self._core.numpy()
 
     def assign(self, value: Any) -> None:
-        """Replaces the numbers.
+        """Replaces the numbers: at once, or in every run if the value is symbolic.
 
         Args:
-            value: array or number of exactly this variable's shape.
+            value: array, number or tensor of exactly this variable's shape.
 
         Raises:
             ShapeError: if the shape differs.
         """
+        trace = current_trace()
+        if trace is not None and (trace.collects_assignments or isinstance(value, Tensor)):
+            _updates().assign(self, value)
+            return
         array = np.asarray(value)
         if array.shape != self.shape:
             raise ShapeError(
@@ -149,6 +160,22 @@ class Variable(Arithmetic):
                 "cannot be assigned to it."
             )
         self._core.assign(array)
+
+    def assign_add(self, value: Any) -> None:
+        """Adds to the numbers: at once, or in every run while a model or metric is traced.
+
+        Args:
+            value: array, number or tensor that broadcasts to this variable's shape.
+        """
+        trace = current_trace()
+        if trace is not None:
+            _updates().accumulate(self, value)
+            return
+        self._core.assign(self._core.numpy() + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtracts from the numbers; see `assign_add`."""
+        self.assign_add(-value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self._core.numpy()
@@ -193,13 +220,14 @@ class Trace:
         self.graph = _core.Graph()
         self.training = training
         self.layer_outputs: list[tuple[str, int]] = []
+        self.losses: list[tuple[int, int]] = []  # id of a layer, number of a tensor
         self._random_state = random_state
         self._random_used: list[Variable] = []
         self._streams = 0
         self._variables: dict[Variable, int] = {}
         self._producers: dict[int, tuple[str, tuple[int, ...], int]] = {}
         self._replaced: dict[int, int] = {}
-        self._assigned: list[dict[Variable, Tensor]] = []
+        self._assigned: list[MutableMapping[Variable, Tensor]] = []
 
     def __enter__(self) -> Trace:
         if not hasattr(_active, "stack"):
@@ -253,13 +281,18 @@ class Trace:
         return Tensor(self, tensor_id)
 
     @contextmanager
-    def assignments(self) -> Iterator[dict[Variable, Tensor]]:
+    def assignments(
+        self, values: MutableMapping[Variable, Tensor] | None = None
+    ) -> Iterator[MutableMapping[Variable, Tensor]]:
         """Collects assignments instead of recording them as effects.
 
         Inside the block a variable reads as the value assigned last, as in a program that runs
         line by line. Yields the values by variable; the caller assigns what it wants to keep.
+
+        Args:
+            values: where to collect them, a new dictionary if None.
         """
-        values: dict[Variable, Tensor] = {}
+        values = {} if values is None else values
         self._assigned.append(values)
         try:
             yield values
@@ -277,6 +310,15 @@ class Trace:
     def collects_assignments(self) -> bool:
         """Whether an `assignments` block is open."""
         return bool(self._assigned)
+
+    @property
+    def collector(self) -> MutableMapping[Variable, Tensor] | None:
+        """What collects the assignments of the innermost `assignments` block."""
+        return self._assigned[-1] if self._assigned else None
+
+    def reads(self, variable: Variable) -> bool:
+        """Tells whether an operator may read the variable."""
+        return variable in self._variables
 
     def op(self, name: str, inputs: Sequence[Tensor], attrs: Mapping[str, Any]) -> list[Tensor]:
         """Adds an operator and returns its outputs."""

@@ -11,6 +11,7 @@ from typing import Any
 from pyframe.errors import ShapeError, SymbolicTensorError
 from pyframe.ops.dispatch import to_tensor, trace_of
 from pyframe.ops.elementwise import add, cast
+from pyframe.ops.state import RowCount, StateRecorder
 from pyframe.ops.tensor import Trace, Variable
 
 
@@ -52,7 +53,13 @@ def assign_add(variable: Variable, value: Any) -> None:
 def accumulate(variable: Variable, value: Any) -> None:
     """Adds a tensor to the variable at the end of the run."""
     trace = _trace([variable, value])
-    if trace.collects_assignments:
+    collector = trace.collector
+    if isinstance(collector, StateRecorder):
+        collector.add(variable, value)
+        return
+    if isinstance(value, RowCount):
+        value = value.to_tensor()
+    if collector is not None:
         assign(variable, add(variable, cast(value, variable.dtype)))
     else:
         tensors = [trace.stored(variable), to_tensor(trace, value, variable.dtype)]

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyframe.errors import ConfigurationError
 from pyframe.lookup import by_name, object_config, split_config
-from pyframe.optimizers.adam import Adam
+from pyframe.optimizers import schedules
+from pyframe.optimizers.adagrad import Adadelta, Adagrad
+from pyframe.optimizers.adam import Adam, AdamW
+from pyframe.optimizers.adamax import Adamax, Nadam
+from pyframe.optimizers.ftrl import Ftrl
+from pyframe.optimizers.lion import Lion
 from pyframe.optimizers.optimizer import Optimizer
 from pyframe.optimizers.rmsprop import RMSprop
 from pyframe.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "deserialize", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
-_CLASSES: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (SGD, RMSprop, Adam)}
+_CLASSES: dict[str, type[Optimizer]] = {
+    cls.__name__.lower(): cls
+    for cls in (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion)
+}
 
 
 def get(identifier: Any) -> Optimizer:
@@ -31,9 +56,9 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        return by_name("optimizer", identifier, _CLASSES, ignore_case=True)()  # type: ignore[call-arg]
+        return by_name("optimizer", identifier, _CLASSES, ignore_case=True)()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()  # type: ignore[call-arg]
+        return identifier()
     raise ConfigurationError(
         f"`optimizer` must be a name or an Optimizer. Received: {identifier!r}"
     )
@@ -44,12 +69,23 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return object_config(optimizer)
 
 
-def deserialize(config: dict[str, Any]) -> Optimizer:
+def deserialize(
+    config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Optimizer:
     """Makes an optimizer from what `serialize` returned.
+
+    Args:
+        config: dictionary with the keys `class_name` and `config`.
+        custom_objects: further optimizer and schedule classes by name.
 
     Raises:
         ConfigurationError: if the class is unknown.
     """
     name, arguments = split_config("optimizer", config)
-    made: Optimizer = by_name("optimizer", name, _CLASSES, True).from_config(arguments)
+    own = {key.lower(): value for key, value in (custom_objects or {}).items()}
+    cls = by_name("optimizer", name, {**_CLASSES, **own}, ignore_case=True)
+    rate = arguments.get("learning_rate")
+    if isinstance(rate, dict):
+        arguments["learning_rate"] = schedules.deserialize(rate, custom_objects)
+    made: Optimizer = cls.from_config(arguments)
     return made

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyframe import ops
-from pyframe.optimizers.optimizer import Optimizer, Pair, number
+from pyframe.ops.tensor import Variable
+from pyframe.optimizers.arguments import number
+from pyframe.optimizers.optimizer import Optimizer, Pair
 
 
 class SGD(Optimizer):
@@ -16,14 +18,19 @@ class SGD(Optimizer):
     w += momentum * m - rate * g with Nesterov's look-ahead.
 
     Args:
-        learning_rate: step size >= 0.
+        learning_rate: step size >= 0, or a schedule.
         momentum: part of the last step that is repeated, in [0, 1].
         nesterov: whether to look ahead.
-        **kwargs: weight_decay, clipnorm, clipvalue, global_clipnorm, name.
+        **kwargs: weight_decay, clipnorm and the others of `Optimizer`.
 
     Raises:
         ConfigurationError: for an impossible value.
+
+    References:
+        Sutskever et al., "On the importance of initialization and momentum", ICML 2013.
     """
+
+    fused = True
 
     def __init__(
         self,
@@ -38,9 +45,19 @@ class SGD(Optimizer):
         if self.momentum:
             self.slot_names = ("momentum",)
 
-    def update(self, learning_rate: Any, pairs: Sequence[Pair]) -> None:
-        """Adds one step of the method to the trace."""
-        groups = [(v, g, *self.slots(v)) for v, g in pairs]
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Changes one weight."""
+        step = learning_rate * gradient
+        if not self.momentum:
+            self.assign_sub(variable, step)
+            return
+        velocity = self.momentum * self.slot(variable, "momentum") - step
+        self.assign(self.slot(variable, "momentum"), velocity)
+        self.assign_add(variable, self.momentum * velocity - step if self.nesterov else velocity)
+
+    def fused_update(self, learning_rate: Any, pairs: Sequence[Pair]) -> None:
+        """Adds the engine's operator for all weights."""
+        groups = [(v, g, *(self.slot(v, name) for name in self.slot_names)) for v, g in pairs]
         ops.sgd_update(learning_rate, groups, self.momentum, self.nesterov)
 
     def get_config(self) -> dict[str, Any]:

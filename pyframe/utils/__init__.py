@@ -1,18 +1,26 @@
 """Helpers: random seeds, labels, pictures."""
 
+from pyframe.lookup import custom_object_scope
 from pyframe.naming import reset_names as _reset_names
 from pyframe.utils import np_utils
+from pyframe.utils.model_plots import model_to_dot, plot_model
 from pyframe.utils.numpy_utils import normalize, to_categorical
 from pyframe.utils.plots import plot_history, plot_images
 from pyframe.utils.random import restart_streams as _restart_streams
 from pyframe.utils.random import set_random_seed
+from pyframe.utils.sequence import PyDataset, Sequence
 
 __all__ = [
+    "PyDataset",
+    "Sequence",
     "clear_session",
+    "custom_object_scope",
+    "model_to_dot",
     "normalize",
     "np_utils",
     "plot_history",
     "plot_images",
+    "plot_model",
     "set_random_seed",
     "to_categorical",
 ]

@@ -15,6 +15,7 @@ from pyframe.utils._terminal import is_interactive, shows_colour, shows_unicode
 
 REFRESH_SECONDS = 0.05
 BAR_WIDTH = 20
+FALLBACK_COLUMNS = 80
 
 
 def format_value(value: Any) -> str:
@@ -127,7 +128,11 @@ class Progress:
 
 
 def _columns(stream: TextIO) -> int | None:
-    return shutil.get_terminal_size().columns - 1 if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    columns = shutil.get_terminal_size((FALLBACK_COLUMNS, 24)).columns
+    # Some pseudo-terminals say that they have no columns, or one: a bar that fits is empty.
+    return (columns if columns > 1 else FALLBACK_COLUMNS) - 1
 
 
 def _bar_format(steps: int | None) -> str:

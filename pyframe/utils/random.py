@@ -77,6 +77,19 @@ def next_generator() -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array(key, np.uint64)))
 
 
+def get_stream_state() -> list[int]:
+    """Returns (seed, number of streams drawn), from which `set_stream_state` goes on."""
+    with _lock:
+        return [_state["seed"], _state["streams"]]
+
+
+def set_stream_state(state: list[int]) -> None:
+    """Goes on from what `get_stream_state` returned."""
+    seed, streams = (int(n) for n in state)
+    with _lock:
+        _state.update(seed=seed, streams=streams)
+
+
 def next_seed() -> int:
     """Returns a seed from 0 to 2**32 - 1, drawn from the next stream."""
     return int(next_generator().integers(2**32))

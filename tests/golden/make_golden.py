@@ -2,6 +2,7 @@
 
 Run with an interpreter that has keras and tensorflow, from the folder that holds tests/:
     python -m tests.golden.make_golden                      writes tests/golden/*.npz
+    python -m tests.golden.make_golden --groups optimizer   only the cases named optimizer/...
     python -m tests.golden.make_golden --seed 5 --out DIR   the same with other random numbers
 """
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--groups", nargs="*", help="all if none is given")
     options = parser.parse_args()
 
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -32,8 +34,10 @@ def main() -> None:
     start = time.time()
     files: dict[str, dict[str, Any]] = {}
     for name in RUNS:
-        keras.utils.clear_session()
         group = name.split("/")[0]
+        if options.groups and group not in options.groups:
+            continue
+        keras.utils.clear_session()
         for key, value in run(keras, name, options.seed).items():
             files.setdefault(group, {})[f"{name}/{key}"] = value
     versions = np.array([f"keras {keras.__version__}", f"seed {options.seed}"])

@@ -221,7 +221,7 @@ def test_a_generator_with_weights_and_other_batch_sizes() -> None:
 
 def test_a_source_that_runs_dry_warns() -> None:
     x, y = data(20)
-    with pytest.warns(UserWarning, match="ran out 3 batches before"):
+    with pytest.warns(UserWarning, match="ran out of data 3 batches before"):
         classifier().fit(iter([(x, y)] * 2), steps_per_epoch=5, verbose=0)
 
 

@@ -4,6 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from tests.oracle.runs_metrics import (
+    run_compile,
+    run_loss,
+    run_loss_names,
+    run_loss_training,
+    run_metric,
+    run_reduction,
+)
+from tests.oracle.runs_optimizers import (
+    run_function,
+    run_initializer,
+    run_optimizer,
+    run_schedule,
+)
 from tests.oracle.specs import (
     FIT_CASES,
     LAYER_CASES,
@@ -14,6 +28,15 @@ from tests.oracle.specs import (
     TrainCase,
     dense_net,
     rng_for,
+)
+from tests.oracle.specs_losses import LOSS_CASES, LOSS_TRAIN_CASES
+from tests.oracle.specs_metrics import COMPILE_CASES, METRIC_CASES, REDUCTION_CASES
+from tests.oracle.specs_optimizers import (
+    FUNCTION_CASES,
+    INITIALIZER_CASES,
+    OPTIMIZER_CASES,
+    SCHEDULE_CASES,
+    WEIGHT_TRAIN_CASES,
 )
 
 STEPS = 20
@@ -133,6 +156,17 @@ RUNS: dict[str, tuple[Any, Any]] = {
     **{f"layer/{case.name}": (run_layer, case) for case in LAYER_CASES},
     **{f"train/{case.name}": (run_training, case) for case in TRAIN_CASES},
     **{f"fit/{case.name}": (run_fit, case) for case in FIT_CASES},
+    **{f"optimizer/{case.name}": (run_optimizer, case) for case in OPTIMIZER_CASES},
+    **{f"schedule/{case.name}": (run_schedule, case) for case in SCHEDULE_CASES},
+    **{f"weight/{case.name}": (run_function, case) for case in FUNCTION_CASES},
+    **{f"weight/init_{case.name}": (run_initializer, case) for case in INITIALIZER_CASES},
+    **{f"weight/train_{case.name}": (run_training, case) for case in WEIGHT_TRAIN_CASES},
+    **{f"loss/{case.name}": (run_loss, case) for case in LOSS_CASES},
+    **{f"loss/train_{case.name}": (run_loss_training, case) for case in LOSS_TRAIN_CASES},
+    "loss/names": (run_loss_names, "names"),
+    **{f"metric/{case.name}": (run_metric, case) for case in METRIC_CASES},
+    **{f"metric/{case.name}": (run_reduction, case) for case in REDUCTION_CASES},
+    **{f"metric/compile_{case.name}": (run_compile, case) for case in COMPILE_CASES},
 }
 
 

@@ -8,6 +8,7 @@ names an interpreter that has keras and tensorflow. PYFRAME_ORACLE_SEED repeats 
 import os
 import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +33,21 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Live:
     out = tmp_path_factory.mktemp("keras")
     command = [python, "-m", "tests.golden.make_golden", "--seed", str(seed), "--out", str(out)]
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    groups = sorted({name.split("/")[0] for name in RUNS})
+
+    def make(group: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, "--groups", group], cwd=ROOT, env=environment,
+                              capture_output=True, text=True, timeout=280, check=False)  # fmt: skip
+
     try:
-        process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True,
-                                 text=True, timeout=280, check=False)  # fmt: skip
+        # One process for each group: most of the time goes to tracing, on one core.
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            processes = list(pool.map(make, groups))
     except OSError as error:
         pytest.fail(f"PYFRAME_ORACLE_PYTHON={python} cannot be started: {error}")
-    if process.returncode != 0:
-        pytest.fail(f"Keras failed under {python}:\n{process.stderr[-3000:]}")
+    for group, process in zip(groups, processes, strict=True):
+        if process.returncode != 0:
+            pytest.fail(f"Keras failed under {python} on {group}:\n{process.stderr[-3000:]}")
     files: dict[str, Array] = {}
     for file in out.glob("*.npz"):
         with np.load(file) as arrays:

@@ -1,30 +1,15 @@
-"""First values of weights.
-
-Each initializer is called as `initializer(shape, dtype="float32")` and returns a NumPy array. One
-made with a seed returns the same values at every call; one without draws new values each time.
-
-Fans of a shape: for a matrix (in, out) these two numbers; for a convolution kernel
-(kh, kw, in, out) `kh*kw*in` and `kh*kw*out`.
-"""
+"""Initializers that draw numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyframe import config
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import object_config
-from pyframe.naming import to_snake_case
-from pyframe.utils.identifiers import Configurable, build, resolve
+from pyframe.initializers.base import Array, Initializer, Shape, finite
 from pyframe.utils.random import check_seed, seeded_generator
-
-Array: TypeAlias = NDArray[Any]
-Shape: TypeAlias = Sequence[int]
 
 
 def compute_fans(shape: Shape) -> tuple[int, int]:
@@ -34,82 +19,6 @@ def compute_fans(shape: Shape) -> tuple[int, int]:
         return fan, fan
     receptive_field = math.prod(shape[:-2])
     return shape[-2] * receptive_field, shape[-1] * receptive_field
-
-
-def _finite(name: str, value: float, low: float = -math.inf) -> float:
-    if not (isinstance(value, (int, float, np.number)) and math.isfinite(value) and value >= low):
-        kind = "a finite number" if low == -math.inf else f"a finite number >= {low:g}"
-        raise ConfigurationError(f"`{name}` must be {kind}. Received: {value!r}")
-    return float(value)
-
-
-class Initializer(Configurable):
-    """Base class: a subclass overrides `__call__` and, if it has arguments, `get_config`."""
-
-    def __call__(self, shape: Shape, dtype: str | None = None) -> Array:
-        """Returns a new array.
-
-        Args:
-            shape: dimensions, each >= 0.
-            dtype: "float32" or "float64"; None means `pyframe.config.floatx()`.
-        """
-        dtype = np.dtype(dtype or config.floatx()).name
-        return np.asarray(self._fill(tuple(int(n) for n in shape), dtype), dtype)
-
-    def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
-        # Values of this shape; the dtype may differ, the caller casts.
-        raise NotImplementedError(f"{type(self).__name__} must override `__call__`")
-
-
-class Zeros(Initializer):
-    """All 0."""
-
-    def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
-        return np.zeros(shape, dtype)
-
-
-class Ones(Initializer):
-    """All 1."""
-
-    def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
-        return np.ones(shape, dtype)
-
-
-class Constant(Initializer):
-    """All the same number, or a given array.
-
-    Args:
-        value: a number, or an array that can be broadcast to the shape asked for.
-    """
-
-    def __init__(self, value: float | Array = 0.0) -> None:
-        self.value = value
-
-    def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
-        return np.array(np.broadcast_to(np.asarray(self.value, dtype), shape))
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        value = self.value
-        return {"value": value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value}
-
-
-class Identity(Initializer):
-    """`gain` times the identity matrix (rectangular shapes: ones on the main diagonal).
-
-    Args:
-        gain: factor, any finite number.
-    """
-
-    arguments: ClassVar[tuple[str, ...]] = ("gain",)
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = _finite("gain", gain)
-
-    def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
-        if len(shape) != 2:
-            raise ConfigurationError(f"Identity makes matrices only. Received: shape={shape}")
-        return self.gain * np.eye(*shape, dtype=dtype)
 
 
 class RandomInitializer(Initializer):
@@ -164,8 +73,8 @@ class RandomUniform(RandomInitializer):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        self.minval = _finite("minval", minval)
-        self.maxval = _finite("maxval", maxval, low=self.minval)
+        self.minval = finite("minval", minval)
+        self.maxval = finite("maxval", maxval, low=self.minval)
 
     def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
         return _uniform(self.generator(), shape, dtype, self.minval, self.maxval)
@@ -185,8 +94,8 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _finite("mean", mean)
-        self.stddev = _finite("stddev", stddev, low=0.0)
+        self.mean = finite("mean", mean)
+        self.stddev = finite("stddev", stddev, low=0.0)
 
     def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
         values = _normal(self.generator(), shape, dtype, self.truncate)
@@ -230,7 +139,7 @@ class VarianceScaling(RandomInitializer):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        self.scale = _finite("scale", scale, low=0.0)
+        self.scale = finite("scale", scale, low=0.0)
         if self.scale == 0.0:
             raise ConfigurationError(f"`scale` must be positive. Received: {scale!r}")
         modes = ("fan_in", "fan_out", "fan_avg")
@@ -323,7 +232,7 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = _finite("gain", gain)
+        self.gain = finite("gain", gain)
 
     def _fill(self, shape: tuple[int, ...], dtype: str) -> Array:
         if len(shape) < 2:
@@ -335,74 +244,3 @@ class Orthogonal(RandomInitializer):
         q, r = np.linalg.qr(gauss)
         q *= np.sign(np.diag(r))  # without this Q is not uniform over the orthogonal group
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
-
-
-_CLASSES: tuple[type[Initializer], ...] = (
-    Zeros,
-    Ones,
-    Constant,
-    Identity,
-    RandomUniform,
-    RandomNormal,
-    TruncatedNormal,
-    VarianceScaling,
-    GlorotUniform,
-    GlorotNormal,
-    HeUniform,
-    HeNormal,
-    LecunUniform,
-    LecunNormal,
-    Orthogonal,
-)
-_TABLE: dict[str, type[Initializer]] = {
-    **{cls.__name__: cls for cls in _CLASSES},
-    **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
-    "zero": Zeros,
-    "one": Ones,
-    "uniform": RandomUniform,
-    "normal": RandomNormal,
-    "IdentityInitializer": Identity,
-    "OrthogonalInitializer": Orthogonal,
-}
-
-# The lower-case names that Keras has beside the classes.
-zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
-random_uniform, random_normal, truncated_normal = RandomUniform, RandomNormal, TruncatedNormal
-variance_scaling, orthogonal = VarianceScaling, Orthogonal
-glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
-he_uniform, he_normal = HeUniform, HeNormal
-lecun_uniform, lecun_normal = LecunUniform, LecunNormal
-
-
-def get(identifier: Any) -> Callable[..., Array] | None:
-    """Returns an initializer.
-
-    Args:
-        identifier: a name ("glorot_uniform", "GlorotUniform"), a configuration dictionary, an
-            `Initializer` class or object, a function `f(shape, dtype=None)` that returns an
-            array, or None.
-
-    Raises:
-        ConfigurationError: if it is none of these.
-    """
-    return resolve("initializer", identifier, _TABLE)  # type: ignore[no-any-return]
-
-
-def serialize(initializer: Initializer) -> dict[str, Any]:
-    """Returns the dictionary from which `deserialize` builds an equal initializer."""
-    return object_config(initializer)
-
-
-def deserialize(
-    config: Mapping[str, Any], custom_objects: Mapping[str, type[Initializer]] | None = None
-) -> Initializer:
-    """Builds an initializer from what `serialize` returned.
-
-    Args:
-        config: dictionary with the keys `class_name` and `config`.
-        custom_objects: further classes by name.
-
-    Raises:
-        ConfigurationError: if the class is unknown.
-    """
-    return build("initializer", config, _TABLE, custom_objects)  # type: ignore[no-any-return]

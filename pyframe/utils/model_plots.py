@@ -1,0 +1,162 @@
+"""Pictures of models, made with pydot and Graphviz."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from typing import Any
+
+from pyframe.errors import ConfigurationError
+from pyframe.utils.optional import import_optional
+
+_DIRECTIONS = ("TB", "BT", "LR", "RL")
+_TEXTS = ("dot", "gv")
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+) -> Any:
+    """Returns a model as a graph of pydot: one box for each layer.
+
+    Args:
+        model: a model; a Sequential model gives a chain.
+        show_shapes: whether to write the shapes of inputs and outputs.
+        show_dtype: whether to write the dtype.
+        show_layer_names: whether to write the names of layers.
+        rankdir: direction of the arrows: "TB" (down), "BT", "LR" or "RL".
+        expand_nested: whether to draw the layers of nested models, inside a frame.
+        dpi: dots per inch of a picture made from it.
+        show_layer_activations: whether to write the activations.
+        show_trainable: whether to write which layers are trained.
+
+    Returns:
+        The `pydot.Dot`.
+
+    Raises:
+        ConfigurationError: for an unknown direction, or a model without layers.
+        ImportError: if pydot is missing.
+    """
+    pydot = import_optional("pydot", "Drawing a model", "graph")
+    if rankdir not in _DIRECTIONS:
+        raise ConfigurationError(f"`rankdir` must be one of {_DIRECTIONS}. Received: {rankdir!r}")
+    if not model.layers:
+        raise ConfigurationError(f"{model.label} has no layers to draw.")
+    graph = pydot.Dot("model", graph_type="digraph", rankdir=rankdir, dpi=str(dpi))
+    graph.set_node_defaults(shape="box", fontname="Helvetica", fontsize="10", style="rounded")
+    before: str | None = None
+    for number, (node, parent) in enumerate(_nodes(model, graph, pydot, expand_nested)):
+        name = f"layer_{number}"
+        rows = _rows(
+            node, show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable
+        )
+        parent.add_node(pydot.Node(name, label="\\n".join(rows)))
+        if before is not None:
+            graph.add_edge(pydot.Edge(before, name))
+        before = name
+    return graph
+
+
+def _nodes(model: Any, parent: Any, pydot: Any, expand: bool) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    for layer in model.layers:
+        if expand and getattr(layer, "layers", None):
+            frame = pydot.Cluster(layer.name, label=layer.name, style="dashed")
+            parent.add_subgraph(frame)
+            found += _nodes(layer, frame, pydot, expand)
+        else:
+            found.append((layer, parent))
+    return found
+
+
+def _rows(
+    layer: Any, shapes: bool, dtype: bool, name: bool, activation: bool, trainable: bool
+) -> list[str]:
+    kind = type(layer).__name__
+    rows = [f"{layer.name} ({kind})" if name else kind]
+    function = getattr(layer, "activation", None)
+    if activation and function is not None:
+        rows.append(f"activation: {getattr(function, '__name__', type(function).__name__)}")
+    if shapes:
+        for text, attribute in (("input", "input_shape"), ("output", "output_shape")):
+            rows.append(f"{text}: {getattr(layer, attribute, '?')}")
+    if dtype:
+        rows.append(f"dtype: {layer.dtype}")
+    if trainable:
+        rows.append("trainable" if layer.trainable else "not trainable")
+    return [row.replace('"', "'") for row in rows]
+
+
+def plot_model(
+    model: Any,
+    to_file: str | PathLike[str] = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Draws the layers of a model to a file.
+
+    Args:
+        model: a model.
+        to_file: the file; its ending gives the format: "png", "svg", "pdf" ... need the program
+            `dot` of Graphviz, "dot" and "gv" do not.
+        show_shapes: see `model_to_dot`, as the following ones.
+        show_dtype: whether to write the dtype.
+        show_layer_names: whether to write the names of layers.
+        rankdir: direction of the arrows.
+        expand_nested: whether to draw the layers of nested models.
+        dpi: dots per inch.
+        show_layer_activations: whether to write the activations.
+        show_trainable: whether to write which layers are trained.
+        **kwargs: `layer_range`, which has no effect.
+
+    Returns:
+        The picture for a notebook if IPython is there and the file is a PNG, else None.
+
+    Raises:
+        ConfigurationError: for an impossible value.
+        ImportError: if pydot or the program `dot` is missing; the text says how to install it.
+    """
+    unknown = set(kwargs) - {"layer_range"}
+    if unknown:
+        raise ConfigurationError(f"plot_model has no argument `{unknown.pop()}`.")
+    graph = model_to_dot(
+        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi,
+        show_layer_activations, show_trainable,
+    )  # fmt: skip
+    path = os.fsdecode(to_file)
+    ending = os.path.splitext(path)[1][1:].lower() or "png"
+    if ending in _TEXTS:
+        graph.write(path, format="raw", encoding="utf-8")
+        return None
+    try:
+        graph.write(path, format=ending)
+    except (FileNotFoundError, OSError) as error:
+        if getattr(error, "errno", None) not in (None, 2):
+            raise
+        raise ImportError(
+            "Drawing a model needs the program `dot`: install Graphviz from "
+            "https://graphviz.org/download/ or your system's packages (apt install graphviz), or "
+            f"choose a name that ends in '.dot'. Cause: {error}"
+        ) from error
+    return _notebook_picture(path) if ending == "png" else None
+
+
+def _notebook_picture(path: str) -> Any:
+    import sys
+
+    display = sys.modules.get("IPython.display")
+    return None if display is None else display.Image(filename=path)

@@ -1,0 +1,104 @@
+"""Numbered batches fetched ahead by threads, handed out in their order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+
+class _Shared:
+    """What the threads know; the object that the user holds is not among it."""
+
+    def __init__(self, fetch: Callable[[int], Any], order: Iterable[int], limit: int) -> None:
+        self.fetch = fetch
+        self.order = iter(order)
+        self.limit = limit
+        self.changed = threading.Condition()
+        self.issued = 0
+        self.taken = 0
+        self.results: dict[int, tuple[Any, BaseException | None]] = {}
+        self.exhausted = False
+        self.closed = False
+
+    def ticket(self) -> tuple[int, int] | None:
+        """Returns the place in the queue and the number of the next batch to fetch."""
+        with self.changed:
+            while not self.closed and self.issued - self.taken >= self.limit:
+                self.changed.wait()
+            if self.closed or self.exhausted:
+                return None
+            try:
+                number = next(self.order)
+            except StopIteration:
+                self.exhausted = True
+                self.changed.notify_all()
+                return None
+            place = self.issued
+            self.issued += 1
+            return place, number
+
+    def put(self, place: int, value: Any, error: BaseException | None) -> None:
+        with self.changed:
+            self.results[place] = value, error
+            self.exhausted = self.exhausted or error is not None
+            self.changed.notify_all()
+
+
+def _work(shared: _Shared) -> None:
+    while True:
+        ticket = shared.ticket()
+        if ticket is None:
+            return
+        place, number = ticket
+        try:
+            shared.put(place, shared.fetch(number), None)
+        except BaseException as error:
+            shared.put(place, None, error)
+
+
+class Prefetcher(Iterator[Any]):
+    """Fetches batches ahead in threads.
+
+    What `fetch` raises is raised by `next`, at the batch's own place. The threads end with the
+    last batch, with `close`, and when nothing refers to the object any more.
+
+    Args:
+        fetch: gives the batch of a number; called by several threads at once.
+        order: the numbers.
+        workers: number of threads >= 1.
+        limit: largest number of batches that are ready or in the making, >= 1.
+    """
+
+    def __init__(
+        self, fetch: Callable[[int], Any], order: Iterable[int], workers: int, limit: int
+    ) -> None:
+        self._shared = _Shared(fetch, order, max(limit, 1))
+        for i in range(workers):
+            name = f"pyframe-worker-{i}"
+            threading.Thread(target=_work, args=(self._shared,), name=name, daemon=True).start()
+
+    def __next__(self) -> Any:
+        shared = self._shared
+        with shared.changed:
+            while shared.taken not in shared.results:
+                if shared.closed or (shared.exhausted and shared.taken >= shared.issued):
+                    raise StopIteration
+                shared.changed.wait(1.0)
+            value, error = shared.results.pop(shared.taken)
+            shared.taken += 1
+            shared.changed.notify_all()
+        if error is not None:
+            self.close()
+            raise error
+        return value
+
+    def close(self) -> None:
+        """Makes the threads end after the batches that they are at."""
+        with self._shared.changed:
+            self._shared.closed = True
+            self._shared.changed.notify_all()
+
+    def __del__(self) -> None:
+        if "_shared" in self.__dict__:
+            self.close()

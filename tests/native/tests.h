@@ -1,0 +1,30 @@
+// The tests of the kernels of one instruction-set level.
+#pragma once
+
+#include "isa/kernel_table.h"
+
+namespace pyframe::test {
+
+#define PF_TESTS(X) \
+  X(test_unary)     \
+  X(test_binary)    \
+  X(test_reduce)    \
+  X(test_softmax)   \
+  X(test_losses)    \
+  X(test_gemm)      \
+  X(test_pool)      \
+  X(test_dropout)   \
+  X(test_optimizers)
+
+#define PF_DECLARE_TEST(name) \
+  template <typename T>       \
+  void name(const KernelTable<T>& kernels);
+PF_TESTS(PF_DECLARE_TEST)
+#undef PF_DECLARE_TEST
+
+// Defines test `name` for both types, at the end of its file.
+#define PF_INSTANTIATE_TEST(name)                \
+  template void name(const KernelTable<float>&); \
+  template void name(const KernelTable<double>&);
+
+}  // namespace pyframe::test

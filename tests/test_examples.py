@@ -1,0 +1,42 @@
+"""The scripts in examples/ run from beginning to end."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.subprocesses import run_python
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def test_overfitting(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    run = run_python(str(EXAMPLES / "overfitting.py"), "--epochs", "200", "--out", "o",
+                     cwd=tmp_path, env={"MPLBACKEND": "agg"})  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = dict(re.findall(r"^(\w+) +([\d .]+)$", run.stdout, re.M))
+    table = {name: [float(value) for value in row.split()] for name, row in rows.items()}
+    # Columns: epochs, best epoch, best loss, loss, accuracy.
+    everything, stopped, patient, best = (
+        table[name] for name in ("no_stopping", "stopping", "patience", "best_model")
+    )
+    assert everything[0] == 200
+    assert everything[3] > everything[2] + 0.05
+    assert stopped[0] == stopped[1] + 1 < patient[0] < 200
+    assert patient[0] == patient[1] + 50
+    assert best[3] == best[2] == patient[2] < patient[3]
+    assert table["rate_small"][3] > table["rate_right"][2] + 0.3 < table["rate_large"][3]
+    pictures = sorted(path.stem for path in (tmp_path / "o").glob("*.png"))
+    assert pictures == sorted(table)
+    assert len(table) == 10
+
+
+def test_options_of_the_script(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    run = run_python(str(EXAMPLES / "overfitting.py"), "--quick", "--only", "dropout", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "dropout           20" in run.stdout
+    run = run_python(str(EXAMPLES / "overfitting.py"), "--epochs", "0", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "--epochs must be at least 2" in run.stderr
