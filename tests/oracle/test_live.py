@@ -21,7 +21,34 @@ from tests.oracle.specs import Array
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]
-Live = tuple[int, dict[str, Array]]
+
+
+class Live:
+    """What Keras gives for the cases of each group, asked for when its first case runs."""
+
+    def __init__(self, python: str, seed: int, folder: Path) -> None:
+        self._command = [python, "-m", "tests.golden.make_golden", "--seed", str(seed)]
+        self._folder = folder
+        self._files: dict[str, dict[str, Array]] = {}
+        self.seed = seed
+
+    def files(self, group: str) -> dict[str, Array]:
+        if group not in self._files:
+            self._files[group] = self._ask(group)
+        return self._files[group]
+
+    def _ask(self, group: str) -> dict[str, Array]:
+        command = [*self._command, "--out", str(self._folder), "--groups", group]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        try:
+            process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True,
+                                     text=True, timeout=280, check=False)  # fmt: skip
+        except OSError as error:
+            pytest.fail(f"PYFRAME_ORACLE_PYTHON={command[0]} cannot be started: {error}")
+        if process.returncode != 0:
+            pytest.fail(f"Keras failed under {command[0]}:\n{process.stderr[-3000:]}")
+        with np.load(self._folder / f"{group}.npz") as arrays:
+            return dict(arrays)
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +57,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Live:
     if not python:
         pytest.skip("PYFRAME_ORACLE_PYTHON names no interpreter with keras and tensorflow")
     seed = int(os.environ.get("PYFRAME_ORACLE_SEED") or random.SystemRandom().randint(1, 10**6))
-    out = tmp_path_factory.mktemp("keras")
-    command = [python, "-m", "tests.golden.make_golden", "--seed", str(seed), "--out", str(out)]
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    groups = sorted({name.split("/")[0] for name in RUNS})
-
-    def make(group: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, "--groups", group], cwd=ROOT, env=environment,
-                              capture_output=True, text=True, timeout=280, check=False)  # fmt: skip
-
-    try:
-        # One process for each group: most of the time goes to tracing, on one core.
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            processes = list(pool.map(make, groups))
-    except OSError as error:
-        pytest.fail(f"PYFRAME_ORACLE_PYTHON={python} cannot be started: {error}")
-    for group, process in zip(groups, processes, strict=True):
-        if process.returncode != 0:
-            pytest.fail(f"Keras failed under {python} on {group}:\n{process.stderr[-3000:]}")
-    files: dict[str, Array] = {}
-    for file in out.glob("*.npz"):
-        with np.load(file) as arrays:
-            files.update(arrays)
-    return seed, files
+    return Live(python, seed, tmp_path_factory.mktemp("keras"))
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_live(name: str, live: Live) -> None:
-    seed, files = live
+    files = live.files(name.split("/")[0])
     try:
-        compare(name, run(pyframe, name, seed), expected_results(files, name))
+        compare(name, run(pyframe, name, live.seed), expected_results(files, name))
     except AssertionError as error:
-        raise AssertionError(f"PYFRAME_ORACLE_SEED={seed}: {error}") from error
+        raise AssertionError(f"PYFRAME_ORACLE_SEED={live.seed}: {error}") from error
