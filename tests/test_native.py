@@ -30,6 +30,7 @@ if os.environ.get("PYFRAME_WERROR", "") not in ("", "0"):
 pytestmark = [
     pytest.mark.skipif(not (CSRC / "isa").is_dir(), reason="needs the sources of the engine"),
     pytest.mark.timeout(900),
+    pytest.mark.slow,  # builds all kernels again
 ]
 needs_compiler = pytest.mark.skipif(
     shutil.which(CXX[0]) is None, reason=f"needs a C++ compiler; {CXX[0]} is not there"
@@ -132,7 +133,6 @@ def test_x86_kernels_multiply_and_add_whole_vectors(
         assert re.search(rf"\tvfmadd\d+{suffix}\s.*{register}", text), suffix
 
 
-@pytest.mark.slow
 @needs_compiler
 def test_kernels_with_sanitizers(tmp_path: Path) -> None:
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
@@ -141,13 +141,11 @@ def test_kernels_with_sanitizers(tmp_path: Path) -> None:
     check_native_levels(run(program, env={"LD_PRELOAD": ""}))
 
 
-@pytest.mark.slow
 @needs_cross_tools
 def test_neon_kernels_under_emulation(neon_program: Path) -> None:
     assert levels_that_passed(run(QEMU, neon_program)) == {"neon"}
 
 
-@pytest.mark.slow
 @needs_cross_tools
 @pytest.mark.skipif(shutil.which(f"{CROSS}objdump") is None, reason=f"needs {CROSS}objdump")
 def test_neon_kernels_multiply_and_add_whole_vectors(neon_program: Path) -> None:
