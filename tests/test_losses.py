@@ -1,5 +1,6 @@
 """Losses as functions and objects, their reductions and their refusals."""
 
+import doctest
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,13 @@ def test_class_axis_in_the_middle_of_images() -> None:
     np.testing.assert_allclose(
         losses.sparse_categorical_crossentropy(ids, logits, from_logits=True, axis=1), last
     )
+
+
+def test_the_example_of_weighted_means() -> None:
+    globs = {"np": np, "reduce_weighted": losses.reduce_weighted}
+    (example,) = doctest.DocTestFinder().find(losses.reduce_weighted, globs=globs)
+    assert len(example.examples) == 3
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 def test_no_reduction() -> None:

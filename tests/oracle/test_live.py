@@ -8,7 +8,6 @@ names an interpreter that has keras and tensorflow. PYFRAME_ORACLE_SEED repeats 
 import os
 import random
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
