@@ -29,7 +29,7 @@ WERROR = os.environ.get("PYFRAME_WERROR", "") not in ("", "0")
 # Standard-conforming arithmetic (no -ffast-math) on any machine (no -march=native): the kernels
 # choose their instruction set at run time.
 FLAGS = [
-    "-O3",
+    "-O1" if SANITIZE else "-O3",  # sanitizers make -O3 compile very slowly
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",

@@ -15,7 +15,9 @@ Array = NDArray[Any]
 FLOATS = ("float32", "float64")
 TENSOR_DTYPES = ("float32", "float64", "int32")
 # Dtypes that the engine casts itself while it gathers a batch.
-_GATHERED = frozenset(("bool", "uint8", "int32", "int64", "float32", "float64"))
+_GATHERED = frozenset(
+    np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")
+)
 
 
 def standardize_dtype(dtype: Any, argument: str = "dtype") -> str:
@@ -47,14 +49,14 @@ def common_float(dtypes: Iterable[str]) -> str:
 def as_array(value: Any, argument: str = "x") -> Array:
     """Turns a value into a C-contiguous array of a dtype that the engine can read.
 
-    float16 becomes float32 and the rare integer types become int64; bool, uint8, int32, int64,
-    float32 and float64 pass without a copy.
+    float16 becomes float32, the rare integer types become int64, and foreign byte order native;
+    bool, uint8, int32, int64, float32 and float64 pass without a copy.
 
     Raises:
         DataError: for strings, objects, complex numbers, dates.
     """
     array = np.asarray(value, order="C")
-    if array.dtype.name in _GATHERED:
+    if array.dtype in _GATHERED:
         return array
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
