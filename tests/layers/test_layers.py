@@ -204,3 +204,9 @@ def test_unknown_class_in_a_config() -> None:
         layers.deserialize({"class_name": "Dens", "config": {}})
     with pytest.raises(ConfigurationError, match="class_name"):
         layers.deserialize({"config": {}})
+
+
+def test_item_28_default_initializers() -> None:
+    for layer in (Dense(8), Conv2D(8, 3)):
+        assert type(layer.kernel_initializer).__name__ == "GlorotUniform"
+        assert type(layer.bias_initializer).__name__ == "Zeros"

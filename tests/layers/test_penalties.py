@@ -21,7 +21,7 @@ class Adds(Layer):
 
 
 @pytest.mark.parametrize("rows", [10, 3])
-def test_item_21_activity_regularizer_is_divided_by_the_batch_size(rows: int) -> None:
+def test_item_24_activity_regularizer_is_divided_by_the_batch_size(rows: int) -> None:
     x, y = X[:rows], Y[:rows]
     plain = Sequential([Dense(2, input_dim=3)])
     model = Sequential([Dense(2, input_dim=3, activity_regularizer=regularizers.L2(0.1))])

@@ -254,3 +254,17 @@ def test_compile_again_keeps_the_weights_and_forgets_the_rest() -> None:
     np.testing.assert_array_equal(before[0], model.get_weights()[0])
     assert int(model.optimizer.iterations) == 0
     assert set(model.fit(x, y, verbose=0).history) == {"accuracy", "loss"}
+
+
+@pytest.mark.parametrize(
+    "option", [{"steps_per_execution": 4}, {"jit_compile": True}, {"run_eagerly": True}]
+)
+def test_item_54_options_without_effect(option: dict[str, Any]) -> None:
+    x, ids = data()
+    plain, other = classifier(), classifier()
+    other.set_weights(plain.get_weights())
+    plain.compile("adam", "sparse_categorical_crossentropy")
+    other.compile("adam", "sparse_categorical_crossentropy", **option)
+    logs = [m.fit(x, ids, shuffle=False, verbose=0).history for m in (plain, other)]
+    assert logs[0] == logs[1]
+    assert same_weights(plain, other)
