@@ -1,27 +1,14 @@
 // 2-D convolution (cross-correlation, as all frameworks call it) over NHWC with HWIO kernels,
 // and its gradients with respect to the input and the kernel.
+#include "ops/conv2d.h"
+
 #include <memory>
 
 #include "common/dispatch_dtype.h"
 #include "ops/conv_engine.h"
-#include "ops/reduce.h"
-#include "ops/window.h"
 
 namespace pyframe {
 namespace {
-
-constexpr int64_t kLaneBytes = int64_t{4} << 20;  // as in dense.cc: private dw copies
-// Rows of x and dy that one block of the kernel gradient reads again for every tap.
-constexpr int64_t kGradBlockBytes = 96 * 1024;
-
-struct Conv2D {
-  Window h, w;
-  int64_t batch, in_c, out_c, groups;
-
-  int64_t group_c() const { return in_c / groups; }
-  int64_t group_n() const { return out_c / groups; }
-  int64_t macs() const { return batch * h.out * w.out * h.kernel * w.kernel * group_c() * out_c; }
-};
 
 Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
   const Ints strides = pair_attr(c, "strides", {1, 1});
@@ -62,10 +49,14 @@ std::vector<TensorSpec> infer(const OpContext& c) {
 
 int64_t work(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(1)).macs(); }
 
+}  // namespace
+
 Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel) {
   const std::vector<TensorSpec> specs = {{x, l.dtype()}, {kernel, l.dtype()}};
   return make_conv({l.def(), l.attrs(), specs}, x, kernel);
 }
+
+namespace {
 
 // -- forward
 
@@ -245,119 +236,6 @@ std::vector<TensorSpec> infer_grad_kernel(const OpContext& c) { return {c.inputs
 
 int64_t work_grad_kernel(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(2)).macs(); }
 
-// dw[tap, c, n] = sum over pixels of x[pixel + tap, c] * dy[pixel, n]: one product per tap with
-// the pixels of a block of output rows as inner dimension, a segment per output row.
-template <typename T>
-struct KernelGradient {
-  const KernelTable<T>* kernel;
-  Conv2D conv;
-  bool padded, joined;        // joined: the taps of a kernel row are one taller product
-  int64_t width, block_rows;  // columns of x as read; output rows of a block
-  std::vector<int64_t> a_seg, b_seg;
-
-  KernelGradient(const KernelTable<T>* table, const Conv2D& c) : kernel(table), conv(c) {
-    const Window &h = c.h, &w = c.w;
-    const int64_t last_h = (h.out - 1) * h.stride + (h.kernel - 1) * h.dilation - h.pad;
-    const int64_t last_w = (w.out - 1) * w.stride + (w.kernel - 1) * w.dilation - w.pad;
-    padded = h.pad > 0 || w.pad > 0 || last_h >= h.in || last_w >= w.in;
-    width = padded ? last_w + w.pad + 1 : w.in;
-    joined = c.groups == 1 && w.dilation == 1;
-    const int64_t row_bytes =
-        static_cast<int64_t>(sizeof(T)) * (h.stride * width * c.in_c + w.out * c.out_c);
-    block_rows = std::clamp<int64_t>(kGradBlockBytes / std::max<int64_t>(1, row_bytes), 1,
-                                     std::max<int64_t>(1, h.out));
-    for (int64_t i = 0; i < block_rows; ++i) {
-      a_seg.push_back(i * h.stride * width * c.in_c);
-      b_seg.push_back(i * w.out * c.out_c);
-    }
-  }
-
-  int64_t buffer_rows(int64_t rows) const {
-    return (rows - 1) * conv.h.stride + (conv.h.kernel - 1) * conv.h.dilation + 1;
-  }
-  size_t workspace() const {
-    return padded ? static_cast<size_t>(buffer_rows(block_rows) * width * conv.in_c) * sizeof(T)
-                  : 0;
-  }
-
-  // Adds one image's share for kernel rows [i0, i1) to dw (overwrites it if !accumulate).
-  void run(const T* x, const T* dy, T* dw, bool accumulate, int64_t i0, int64_t i1,
-           T* buffer) const {
-    const Window &h = conv.h, &w = conv.w;
-    const int64_t gc = conv.group_c(), gn = conv.group_n();
-    const int64_t per_row = joined ? 1 : w.kernel;
-    for (int64_t q = 0; q < h.out; q += block_rows) {
-      const int64_t rows = std::min(block_rows, h.out - q);
-      const int64_t top = q * h.stride - h.pad;
-      const T* source = x + (padded ? 0 : top * width * conv.in_c);
-      if (padded) {
-        copy_padded_rows(x, h.in, w.in, conv.in_c, top, top + buffer_rows(rows), -w.pad, width,
-                         buffer);
-        source = buffer;
-      }
-      for (int64_t i = i0; i < i1; ++i)
-        for (int64_t j = 0; j < per_row; ++j)
-          for (int64_t g = 0; g < conv.groups; ++g)
-            kernel->gemm({joined ? w.kernel * gc : gc, gn, rows, w.out,
-                          source + (i * h.dilation * width + j * w.dilation) * conv.in_c + g * gc,
-                          1, w.stride * conv.in_c, a_seg.data(),
-                          dy + q * w.out * conv.out_c + g * gn, kernel->nr, conv.out_c,
-                          b_seg.data(), dw + (i * w.kernel + j) * gc * conv.out_c + g * gn,
-                          conv.out_c, accumulate || q > 0, nullptr, false});
-    }
-  }
-};
-
-template <typename T>
-void lower_grad_kernel_of(Lowering& l) {
-  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
-  auto grad = std::make_shared<const KernelGradient<T>>(&kernels<T>(), conv);
-  const int64_t x_size = row_size(l.x_shape(0)), dy_size = row_size(l.x_shape(1));
-  const int64_t size = element_count(l.y_shape()), lanes = l.lanes(conv.batch);
-  const int64_t kernel_rows = conv.h.kernel;
-  if (conv.batch * conv.h.out * conv.w.out == 0) return lower_zero(l, l.y(), size);
-  const bool in_lanes =
-      !l.few_rows(conv.batch, conv.macs()) &&
-      (lanes == 1 || lanes * size * static_cast<int64_t>(sizeof(T)) <= kLaneBytes);
-  if (in_lanes) {
-    const TensorId dw = lanes == 1 ? l.y() : l.lane_temp({l.y_shape(), l.dtype()}, conv.batch);
-    l.rows("conv2d_grad_kernel", conv.batch, {read(l.x(0)), read(l.x(1)), write_lane(dw)},
-           conv.macs(),
-           [=](const Call& c) {
-             for (int64_t i = 0; i < c.count(); ++i)
-               grad->run(c.at<T>(0) + i * x_size, c.at<T>(1) + i * dy_size, c.at<T>(2),
-                         !c.first_in_lane || i > 0, 0, kernel_rows,
-                         reinterpret_cast<T*>(c.workspace));
-           })
-        .workspace = grad->workspace();
-    if (lanes > 1) lower_lane_sum(l, dw, lanes, size, l.y());
-    return;
-  }
-  // Images in a fixed number of pieces, each with its own copy of dw, times the kernel's rows.
-  const int64_t pieces = std::min<int64_t>(conv.batch, 4);
-  const TensorId dw = pieces == 1 ? l.y() : l.temp({{pieces * size}, l.dtype()});
-  l.tasks("conv2d_grad_kernel", pieces * kernel_rows,
-          {read_whole(l.x(0)), read_whole(l.x(1)), write_whole(dw)}, conv.macs(),
-          [=](const Call& c) {
-            for (int64_t t = c.begin; t < c.end; ++t) {
-              const int64_t piece = t / kernel_rows, row = t % kernel_rows;
-              const int64_t first = piece * conv.batch / pieces;
-              const int64_t last = (piece + 1) * conv.batch / pieces;
-              for (int64_t i = first; i < last; ++i)
-                grad->run(c.at<T>(0) + i * x_size, c.at<T>(1) + i * dy_size,
-                          c.at<T>(2) + piece * size, i > first, row, row + 1,
-                          reinterpret_cast<T*>(c.workspace));
-            }
-          })
-      .workspace = grad->workspace();
-  if (pieces > 1) lower_lane_sum(l, dw, pieces, size, l.y());
-}
-
-void lower_grad_kernel(Lowering& l) {
-  dispatch_float(l.dtype(),
-                 [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
-}
-
 bool register_all() {
   OpDef def;
   def.name = "conv2d";
@@ -386,7 +264,7 @@ bool register_all() {
   OpDef kernel = input;
   kernel.name = "conv2d_grad_kernel";
   kernel.infer = infer_grad_kernel;
-  kernel.lower = lower_grad_kernel;
+  kernel.lower = lower_conv2d_grad_kernel;
   kernel.work = work_grad_kernel;
   return register_op(kernel);
 }

@@ -1,0 +1,23 @@
+// Geometry of a 2-D convolution over NHWC with HWIO kernels.
+#pragma once
+
+#include "ir/lowering.h"
+#include "ops/window.h"
+
+namespace pyframe {
+
+struct Conv2D {
+  Window h, w;
+  int64_t batch, in_c, out_c, groups;
+
+  int64_t group_c() const { return in_c / groups; }
+  int64_t group_n() const { return out_c / groups; }
+  int64_t macs() const { return batch * h.out * w.out * h.kernel * w.kernel * group_c() * out_c; }
+};
+
+// The convolution of the operator being lowered, whose attributes are those of conv2d.
+Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel);
+
+void lower_conv2d_grad_kernel(Lowering& l);
+
+}  // namespace pyframe
