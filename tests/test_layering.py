@@ -23,7 +23,7 @@ CPP_RANKS |= {"bind": 5, "capi": 5}
 
 # A module may import modules of a lower rank, and those of its own rank without a cycle.
 PYTHON_RANKS = {
-    **dict.fromkeys(["_version", "_core", "errors", "config", "naming", "lookup"], 0),
+    **dict.fromkeys(["_version", "_core", "errors", "config", "naming", "lookup", "nest"], 0),
     "utils": 1,
     "ops": 2,
     **dict.fromkeys(["activations", "initializers", "regularizers", "constraints"], 3),

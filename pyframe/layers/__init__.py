@@ -66,6 +66,11 @@ _CLASSES: dict[str, type[Layer]] = {
 }
 
 
+def register_class(cls: type[Layer]) -> None:
+    """Adds a class, a kind of model for instance, to those that configurations may name."""
+    _CLASSES[cls.__name__] = cls
+
+
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Makes a layer from what `serialize` returned.
 

@@ -11,18 +11,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyframe import regularizers
+from pyframe import nest, regularizers
 from pyframe.config import floatx
 from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, ShapeError
 from pyframe.layers.arguments import shape_argument
+from pyframe.layers.connected import Connected
 from pyframe.layers.input_spec import InputSpec
 from pyframe.layers.serialization import serialize_value
-from pyframe.layers.weights import WeightHolder, structure_version
+from pyframe.layers.weights import structure_version
 from pyframe.lookup import reject_unknown
 from pyframe.naming import auto_name
 from pyframe.ops.dtypes import Array, as_array, common_float, standardize_dtype
 from pyframe.ops.function import Function, trace_function
 from pyframe.ops.state import RowCount, row_count
+from pyframe.ops.symbolic import SymbolicTensor, record
 from pyframe.ops.tensor import Shape, Tensor, Trace, Variable, current_trace
 from pyframe.utils.random import next_seed
 
@@ -46,7 +48,28 @@ def _tensors(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-class Layer(WeightHolder):
+def shapes_in(value: Any) -> tuple[list[Shape], nest.Structure]:
+    """Returns the shapes in a structure of shapes, and the structure."""
+    if isinstance(value, (list, tuple)) and not any(isinstance(v, (list, tuple)) for v in value):
+        return [tuple(value)], None
+    keys = sorted(value) if isinstance(value, dict) else range(len(value))
+    parts = [shapes_in(value[key]) for key in keys]
+    leaves = [leaf for part, _ in parts for leaf in part]
+    inner = tuple(structure for _, structure in parts)
+    if isinstance(value, dict):
+        return leaves, ("dict", tuple(keys), inner)
+    return leaves, ("list", (), inner)
+
+
+def _free_batch(array: Array) -> Shape:
+    return (None, *array.shape[1:]) if array.ndim else ()
+
+
+def _shape_of(value: Any) -> Any:
+    return tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
+
+
+class Layer(Connected):
     """Base of all layers: weights, and a `call` that adds operators to a trace.
 
     A layer of one's own overrides `build(input_shape)`, where it makes its weights with
@@ -78,7 +101,13 @@ class Layer(WeightHolder):
     input_spec: InputSpec | None = None
     # Attributes that belong to one process and are made again when needed.
     _transient: ClassVar[frozenset[str]] = frozenset(
-        ("_functions", "_functions_version", "_functions_signature", "_ready")
+        (
+            "_functions",
+            "_functions_version",
+            "_functions_signature",
+            "_inbound_nodes",
+            "_ready",
+        )
     )
 
     def __init__(
@@ -133,23 +162,35 @@ class Layer(WeightHolder):
             raise ConfigurationError(
                 f"{type(self).__name__}.__init__ must call super().__init__() first."
             )
-        values = _tensors(inputs)
-        if any(isinstance(value, Tensor) for value in values):
-            return self._call_symbolic(inputs, args, training, kwargs)
-        return self._call_on_arrays(
-            values, isinstance(inputs, (list, tuple)), args, training, kwargs
-        )
+        arguments = nest.flatten((inputs, args, kwargs))
+        if any(isinstance(value, SymbolicTensor) for value in arguments):
+            return self._record(inputs, args, training, kwargs)
+        trace = next((value.trace for value in arguments if isinstance(value, Tensor)), None)
+        if trace is not None:
+            return self._call_symbolic(trace, inputs, args, training, kwargs)
+        return self._call_on_arrays(inputs, args, training, kwargs)
 
-    def _call_symbolic(
+    def _record(
         self, inputs: Any, args: tuple[Any, ...], training: bool | None, kwargs: dict[str, Any]
     ) -> Any:
-        values = _tensors(inputs)
-        trace = next(v for v in values if isinstance(v, Tensor)).trace
-        shapes = [tuple(v.shape) for v in values]
-        shape: Any = shapes if isinstance(inputs, (list, tuple)) else shapes[0]
+        if training is not None:
+            kwargs["training"] = training
+        node = record(self, (inputs, *args), kwargs)
+        self.add_node(node)
+        return node.outputs
+
+    def _call_symbolic(
+        self,
+        trace: Trace,
+        inputs: Any,
+        args: tuple[Any, ...],
+        training: bool | None,
+        kwargs: dict[str, Any],
+    ) -> Any:
+        shape = nest.map_leaves(_shape_of, inputs)
         if self.input_spec is not None:
-            for one in shapes:
-                self.input_spec.check(self.label, one)
+            for value in nest.flatten(inputs):
+                self.input_spec.check(self.label, _shape_of(value))
         try:
             self.ensure_built(shape)
             with trace, trace.mode(training):
@@ -160,13 +201,13 @@ class Layer(WeightHolder):
             if isinstance(error, PyframeError):
                 raise
             raise ShapeError(f"{self.label} on an input of shape {shape}: {error}") from None
-        results = _tensors(outputs)
+        results = nest.flatten(outputs)
         if self.activity_regularizer is not None:
             self._penalize(trace, self.activity_regularizer, results)
         trace.layer_outputs.extend((self.label, t.id) for t in results if isinstance(t, Tensor))
-        if shapes[0] and shapes[0][0] is None:
-            one_output = not isinstance(outputs, (list, tuple))
-            self._output_shape = outputs.shape if one_output else [t.shape for t in results]
+        first = _shape_of(nest.flatten(inputs)[0])
+        if first and first[0] is None:
+            self._output_shape = nest.map_leaves(_shape_of, outputs)
         return outputs
 
     def _penalize(self, trace: Trace, penalty: Callable[..., Any], outputs: list[Any]) -> None:
@@ -204,46 +245,47 @@ class Layer(WeightHolder):
         return [*own, *(w.regularizer(w) for w in weights if w.regularizer is not None)]
 
     def _call_on_arrays(
-        self,
-        values: list[Any],
-        many: bool,
-        args: tuple[Any, ...],
-        training: bool | None,
-        kwargs: dict[str, Any],
+        self, inputs: Any, args: tuple[Any, ...], training: bool | None, kwargs: dict[str, Any]
     ) -> Any:
-        arrays = [as_array(v.numpy() if isinstance(v, Variable) else v, "inputs") for v in values]
+        arrays = [
+            as_array(v.numpy() if isinstance(v, Variable) else v, "inputs")
+            for v in nest.flatten(inputs)
+        ]
+        structure = nest.structure_of(inputs)
         if args or kwargs:
-            free = [(None, *a.shape[1:]) if a.ndim else () for a in arrays]
-            dtypes = [self.array_dtype(a) for a in arrays]
-            traced = self._trace_call(free, dtypes, many, args, training, kwargs)
-            function, listed = traced[0], isinstance(traced[1], (list, tuple))
+            free = [_free_batch(a) for a in arrays]
+            dtypes = self.array_dtypes(arrays)
+            function, outputs = self._trace_call(free, dtypes, structure, args, training, kwargs)
+            out_structure = nest.structure_of(outputs)
         else:
-            function, listed = self.forward_function(arrays, many, bool(training))
-        outputs = function(*arrays)
-        return outputs if listed else outputs[0]
+            function, out_structure = self.forward_function(arrays, structure, bool(training))
+        return nest.pack(out_structure, function(*arrays))
 
     def forward_function(
-        self, arrays: Sequence[Array], many: bool = False, training: bool = False
-    ) -> tuple[Function, bool]:
+        self,
+        arrays: Sequence[Array],
+        structure: nest.Structure = None,
+        training: bool = False,
+    ) -> tuple[Function, nest.Structure]:
         """Returns the traced forward pass for inputs of these shapes but any batch size.
 
         Args:
-            arrays: the inputs.
-            many: whether `call` takes a list of inputs.
+            arrays: the inputs, in a row.
+            structure: how `call` takes them.
             training: whether dropout and the like are active.
 
         Returns:
-            The function and whether it gives a list of outputs.
+            The function and how its outputs are nested.
         """
-        free = tuple((None, *a.shape[1:]) if a.ndim else () for a in arrays)
-        dtypes = tuple(self.array_dtype(a) for a in arrays)
-        key = ("forward", training, many, free, dtypes)
+        free = tuple(_free_batch(a) for a in arrays)
+        dtypes = tuple(self.array_dtypes(arrays))
+        key = ("forward", training, structure, free, dtypes)
         cache = self.functions()
-        found: tuple[Function, bool] | None = cache.get(key)
+        found: tuple[Function, nest.Structure] | None = cache.get(key)
         if found is None:
             with _building:
-                function, result = self._trace_call(free, dtypes, many, (), training, {})
-                found = function, isinstance(result, (list, tuple))
+                function, outputs = self._trace_call(free, dtypes, structure, (), training, {})
+                found = function, nest.structure_of(outputs)
                 cache[key] = found
         return found
 
@@ -251,13 +293,13 @@ class Layer(WeightHolder):
         self,
         shapes: Sequence[Shape],
         dtypes: Sequence[str],
-        many: bool,
+        structure: nest.Structure,
         args: tuple[Any, ...],
         training: bool | None,
         kwargs: dict[str, Any],
     ) -> tuple[Function, Any]:
         def run(*inputs: Tensor) -> Any:
-            return self(list(inputs) if many else inputs[0], *args, **kwargs)
+            return self(nest.pack(structure, inputs), *args, **kwargs)
 
         return trace_function(run, shapes, dtypes, bool(training), self.random_state())
 
@@ -294,6 +336,10 @@ class Layer(WeightHolder):
         """Returns the dtype in which an input array enters the layer."""
         return common_float([self.dtype])
 
+    def array_dtypes(self, arrays: Sequence[Array]) -> list[str]:
+        """Returns the dtypes in which input arrays enter the layer."""
+        return [self.array_dtype(array) for array in arrays]
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns the shape of the output for an input of this shape.
 
@@ -305,13 +351,10 @@ class Layer(WeightHolder):
         """
         # Asking for a shape must not build the layer.
         layer = self if self.built else copy.deepcopy(self)
-        many = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
-        shapes = [tuple(s) for s in input_shape] if many else [tuple(input_shape)]
-        dtypes = [common_float([self.dtype])] * len(shapes)
-        outputs = layer._trace_call(shapes, dtypes, many, (), None, {})[1]
-        if isinstance(outputs, (list, tuple)):
-            return [t.shape for t in outputs]
-        return outputs.shape
+        leaves, structure = shapes_in(input_shape)
+        dtypes = [common_float([self.dtype])] * len(leaves)
+        outputs = layer._trace_call(leaves, dtypes, structure, (), None, {})[1]
+        return nest.map_leaves(_shape_of, outputs)
 
     @property
     def output_shape(self) -> Any:

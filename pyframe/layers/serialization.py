@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyframe.errors import ConfigurationError
+from pyframe.lookup import custom_object_scope, object_config, split_config, unknown_name
 from pyframe.lookup import custom_objects as custom_scope
-from pyframe.lookup import object_config, split_config, unknown_name
 
 
 def serialize_value(value: Any) -> Any:
@@ -46,4 +46,5 @@ def deserialize_from(
             unknown_name("layer class", class_name, list(classes))
             + ". Pass your own classes as custom_objects={'Name': Class}."
         )
-    return classes[class_name].from_config(arguments)
+    with custom_object_scope(custom_objects or {}):
+        return classes[class_name].from_config(arguments)

@@ -196,8 +196,10 @@ class WeightHolder:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """Weights that training changes; none if the layer is frozen."""
-        found = {id(w): w for w in self._own_weights if w.trainable and self._trainable}
+        """Weights that training changes; none if the layer is frozen, whatever is below it."""
+        if not self._trainable:
+            return []
+        found = {id(w): w for w in self._own_weights if w.trainable}
         for layer in self.sublayers():
             found.update((id(w), w) for w in layer.trainable_weights if id(w) not in found)
         return list(found.values())

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pyframe.layers import register_class
 from pyframe.lookup import split_config
+from pyframe.models.functional import Functional
 from pyframe.models.model import Model
 from pyframe.models.sequential import Sequential
 from pyframe.saving import load_model, register_model_class, save_model
 
 __all__ = [
+    "Functional",
     "Model",
     "Sequential",
     "clone_model",
@@ -20,7 +23,9 @@ __all__ = [
     "save_model",
 ]
 
-register_model_class(Sequential)
+for _cls in (Functional, Sequential):
+    register_class(_cls)
+    register_model_class(_cls)
 
 
 def clone_model(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -48,8 +53,13 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
     from pyframe.lookup import by_name
 
     name, config = split_config("model", json.loads(text))
-    classes = {"Sequential": Sequential, **(custom_objects or {})}
+    classes = {
+        "Functional": Functional,
+        "Model": Functional,
+        "Sequential": Sequential,
+        **(custom_objects or {}),
+    }
     cls = by_name("model class", name, classes)
-    if issubclass(cls, Sequential):
+    if issubclass(cls, (Functional, Sequential)):
         return cls.from_config(config, custom_objects)
     return cls.from_config(config)

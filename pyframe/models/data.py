@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pyframe.errors import DataError, ShapeError
+from pyframe.errors import DataError
+from pyframe.models.inputs import check_inputs, unwrap
 from pyframe.models.steps import BatchSpec, Spec
 from pyframe.ops.dtypes import Array, as_array, common_float
 
@@ -30,75 +31,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.inputs[0])
-
-
-def unwrap(value: Any) -> Any:
-    """Returns the array in a list or dictionary of one array, else the value itself."""
-    if isinstance(value, (list, tuple)) and len(value) == 1 and hasattr(value[0], "shape"):
-        return value[0]
-    if isinstance(value, Mapping) and len(value) == 1:
-        return next(iter(value.values()))
-    return value
-
-
-def check_inputs(model: Any, x: Any) -> list[Array]:
-    """Returns the model's inputs as arrays of the right rank; builds the model if needed.
-
-    Raises:
-        DataError: for an empty or non-numeric array.
-        ShapeError: if the shape does not fit the model; the text says what may help.
-    """
-    x = unwrap(x)
-    if x is None:
-        raise DataError("`x` is missing.")
-    if isinstance(x, (list, tuple)) and len(x) > 1 and all(hasattr(v, "shape") for v in x):
-        shapes = {np.shape(v) for v in x}
-        if len(shapes) > 1:
-            raise DataError(
-                f"`x` is a list of {len(x)} arrays of different shapes {sorted(shapes)[:3]}; the "
-                "model has one input."
-            )
-    array = as_array(x, "x")
-    if array.ndim == 0 or array.size == 0:
-        raise DataError(f"`x` is empty or a single number: it has shape {array.shape}.")
-    if not model.built:
-        model.build_from(array)
-    expected = model.input_shape
-    if expected is None or isinstance(expected, list):
-        return [array]
-    return [_fit_shape(model, array, tuple(expected))]
-
-
-def _matches(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(expected) and all(
-        e is None or n == e for n, e in zip(shape, expected, strict=True)
-    )
-
-
-def _fit_shape(model: Any, array: Array, expected: tuple[int | None, ...]) -> Array:
-    shape = array.shape
-    if _matches(shape, expected):
-        return array
-    # One missing or superfluous axis of size 1 at the end is repaired: (28, 28) for (28, 28, 1).
-    if expected[-1] == 1 and _matches((*shape, 1), expected):
-        return array[..., None]
-    if shape[-1] == 1 and _matches(shape[:-1], expected):
-        return array[..., 0]
-    sample, wanted = shape[1:], expected[1:]
-    hint = ""
-    size = None if None in wanted else int(np.prod([n for n in wanted if n is not None]))
-    if _matches((1, *shape), expected):
-        hint = " This looks like one sample without the batch axis: use x[None, ...]."
-    elif len(wanted) == 1 and size == int(np.prod(sample)):
-        hint = " Flatten the samples: x.reshape(len(x), -1), or put a Flatten layer in front."
-    elif len(sample) == len(wanted) == 3 and _matches((shape[0], *sample[1:], sample[0]), expected):
-        hint = " The channels seem to come first: np.moveaxis(x, 1, -1) puts them last."
-    elif size == int(np.prod(sample)):
-        hint = f" Reshape the samples: x.reshape(-1, {', '.join(map(str, wanted))})."
-    raise ShapeError(
-        f"{model.label} expects inputs of shape {expected} (None: batch), but `x` has shape "
-        f"{shape}.{hint}"
-    )
 
 
 def check_target(model: Any, y: Any, rows: int) -> tuple[Array, Spec]:
@@ -198,7 +130,7 @@ def with_class_weight(model: Any, batch: Batch, class_weight: Mapping[int, float
     weight = class_weights_of(batch.target, class_weight)
     if batch.weight is not None:
         weight = batch.weight * weight.reshape(-1, *[1] * (batch.weight.ndim - 1))
-    spec = BatchSpec(batch.spec.inputs, batch.spec.target, _weight_spec(model, weight))
+    spec = replace(batch.spec, weight=_weight_spec(model, weight))
     return Batch(batch.inputs, batch.target, weight, spec)
 
 
@@ -213,7 +145,7 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
         DataError: for arrays that cannot be used.
         ShapeError: for shapes that do not fit the model.
     """
-    inputs = check_inputs(model, x)
+    inputs, structure = check_inputs(model, x)
     if y is None:
         raise DataError("`y` is missing: fit and evaluate need targets.")
     target, target_spec = check_target(model, y, len(inputs[0]))
@@ -228,9 +160,13 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
         if not np.isfinite(weight).all():
             raise DataError("`sample_weight` holds NaN or infinite numbers.")
     spec = BatchSpec(
-        tuple(Spec((None, *a.shape[1:]), model.array_dtype(a)) for a in inputs),
+        tuple(
+            Spec((None, *a.shape[1:]), dtype)
+            for a, dtype in zip(inputs, model.array_dtypes(inputs), strict=True)
+        ),
         target_spec,
         None if weight is None else _weight_spec(model, weight),
+        structure,
     )
     return Batch(inputs, target, weight, spec)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import ops
+from pyframe import nest, ops
 from pyframe.models.steps import BatchSpec, batch_inputs, total_loss
 from pyframe.ops.dtypes import Array
 from pyframe.ops.function import Function
@@ -74,7 +74,7 @@ _KEPT = " The batch is kept in model.last_bad_batch."
 def _first_bad_layer(model: Any, spec: BatchSpec, arrays: list[Array]) -> str:
     with Trace(True, model.random_state()) as trace:
         xs, y_true, weight = batch_inputs(trace, spec)
-        y_pred = model(xs[0] if len(xs) == 1 else xs)
+        y_pred = model(nest.pack(spec.structure, xs))
         assert y_true is not None
         loss = total_loss(model, model.compiled_state, y_true, y_pred, weight)
         loss = ops.mean(loss) if loss.shape else loss

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyframe.errors import ConfigurationError
-from pyframe.layers.base import Layer
+from pyframe import nest
+from pyframe.errors import ConfigurationError, NotBuiltError
+from pyframe.layers.base import Layer, shapes_in
 from pyframe.layers.serialization import serialize
+from pyframe.layers.weights import structure_changed
 from pyframe.models.fitting import Trainer
-from pyframe.ops.dtypes import common_float
-from pyframe.ops.tensor import Tensor, Trace
+from pyframe.models.layer_graph import LayerGraph
+from pyframe.ops.dtypes import Array, common_float
+from pyframe.ops.symbolic import SymbolicTensor
+from pyframe.ops.tensor import Trace
 from pyframe.saving import LoadReport, load_weights, save_model, save_weights
 
 
 class Model(Trainer):
     """Layers with training and prediction.
 
-    A model of one's own is a subclass that makes its layers in `__init__` and combines them in
-    `call(inputs)` or `call(inputs, training)`. It is traced once and then runs as one plan.
+    There are two ways to make one. `Model(inputs, outputs)` takes what lies between tensors of
+    `Input` and tensors that layers made from them; several inputs or outputs are given as lists,
+    tuples or dictionaries. A subclass makes its layers in `__init__` and combines them in
+    `call(inputs)` or `call(inputs, training)`. Either is traced once and then runs as one plan.
+
+    A `training` that a layer of the graph was called with stays, whatever the model does:
+    `base(x, training=False)` keeps batch normalisation from adapting. (Keras 3.15.1 documents
+    this, but lets the mode of `fit` and `predict` win.)
 
     Args:
+        inputs: tensors of `Input`, or tensors of another model's graph.
+        outputs: tensors that depend on nothing but the inputs.
         trainable: whether training changes the weights.
         name: name of the model.
         dtype: "float32" or "float64".
 
+    Attributes:
+        graph: what lies between inputs and outputs; None for a subclass with `call`.
+        has_one_input: whether a list of arrays cannot mean several inputs.
+
+    Raises:
+        ConfigurationError: for inputs and outputs that are no such tensors or not connected.
+
     Example:
+        >>> inputs = Input((784,))
+        >>> hidden = Dense(64, activation="relu")(inputs)
+        >>> model = Model(inputs, Dense(10, activation="softmax")(hidden))
+
         >>> class Net(Model):
         ...     def __init__(self):
         ...         super().__init__()
@@ -39,21 +62,113 @@ class Model(Trainer):
         ...         return self.last(self.hidden(inputs))
     """
 
+    graph: LayerGraph | None = None
+    has_one_input: bool = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Returns a Functional for `Model(inputs, outputs)`."""
+        if cls is Model and (len(args) > 1 or "outputs" in kwargs or "output" in kwargs):
+            from pyframe.models.functional import Functional
+
+            return super().__new__(Functional)
+        return super().__new__(cls)
+
     def __init__(
-        self, *, trainable: bool = True, name: str | None = None, dtype: Any = None
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        **unknown: Any,
     ) -> None:
-        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        super().__init__(trainable=trainable, name=name, dtype=dtype, **unknown)
+        if (inputs is None) != (outputs is None):
+            raise ConfigurationError(f"{self.label} needs both `inputs` and `outputs`, or neither.")
+        if inputs is not None:
+            self.set_graph(LayerGraph.between(inputs, outputs))
+
+    def set_graph(self, graph: LayerGraph) -> None:
+        """Makes the model what lies between the inputs and outputs of a graph."""
+        self.graph = graph
+        for tensor in graph.inputs:
+            tensor.node.operation.add_model(self)
+        shapes = [tensor.shape for tensor in graph.inputs]
+        self._build_shape = shapes[0] if len(shapes) == 1 else shapes
+        self.built = True
+        structure_changed()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for tensor in self.graph.inputs if self.graph is not None else ():
+            tensor.node.operation.add_model(self)
+
+    def _graph(self) -> LayerGraph:
+        if self.graph is None:
+            raise NotBuiltError(
+                f"{self.label} is no graph between tensors of Input: its inputs and outputs are "
+                "known only when it is called."
+            )
+        return self.graph
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The input tensors in a row."""
+        return list(self._graph().inputs)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The output tensors in a row."""
+        return list(self._graph().outputs)
+
+    @property
+    def input(self) -> Any:
+        """The input tensors, nested as they were given."""
+        return self._graph().input_struct
+
+    @property
+    def output(self) -> Any:
+        """The output tensors, nested as they were given."""
+        return self._graph().output_struct
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names by which dictionaries give the inputs."""
+        return self._graph().input_names
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that made the outputs."""
+        return [tensor.name for tensor in self._graph().outputs]
 
     @property
     def layers(self) -> list[Any]:
-        """The layers of the model, in the order in which they were made."""
+        """The layers of the model: in the order of the graph, or as they were made."""
         return list(self.sublayers())
+
+    def sublayers(self) -> Iterator[Any]:
+        """Yields the layers of the graph and those held by attributes."""
+        if self.graph is None:
+            yield from super().sublayers()
+            return
+        layers = self.graph.layers
+        yield from layers
+        known = set(map(id, layers))
+        yield from (layer for layer in super().sublayers() if id(layer) not in known)
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and, in a graph, the operators between them."""
+        if self.graph is None:
+            return self.layers
+        return list(self.graph.operations)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Returns a layer.
 
         Args:
-            name: its name.
+            name: its name; "outer/inner" is the layer "inner" of the nested model "outer".
             index: its position in `layers`, instead of a name.
 
         Raises:
@@ -71,19 +186,66 @@ class Model(Trainer):
         for layer in layers:
             if layer.name == name:
                 return layer
+        for layer in layers:
+            if isinstance(layer, Model) and str(name).startswith(f"{layer.name}/"):
+                return layer.get_layer(str(name)[len(layer.name) + 1 :])
         raise ConfigurationError(
             f"There is no layer {name!r}. Layers: {', '.join(layer.name for layer in layers)}"
         )
 
+    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Applies the model to arrays (as one batch) or to symbolic tensors.
+
+        Args:
+            inputs: arrays or tensors, nested as the model's inputs; also a list in their order
+                or a dictionary by their names.
+            *args: further arguments of `call`.
+            training: whether dropout and the like are active.
+            **kwargs: further arguments of `call`.
+
+        Returns:
+            NumPy arrays for arrays, tensors for tensors.
+        """
+        if self.graph is not None and type(inputs) is not np.ndarray:
+            inputs = self.graph.arrange(inputs, self.label)
+        return super().__call__(inputs, *args, training=training, **kwargs)
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Repeats the graph on other tensors; a subclass without a graph overrides this."""
+        if self.graph is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define `call`.")
+        return self.graph.run(nest.flatten(inputs))
+
+    def array_dtypes(self, arrays: Sequence[Array]) -> list[str]:
+        """Returns the dtypes of the model's inputs."""
+        if self.graph is None:
+            return super().array_dtypes(arrays)
+        return [tensor.dtype for tensor in self.graph.inputs]
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, None for the batch axis; a list of shapes for several outputs.
+
+        Raises:
+            NotBuiltError: if the model is no graph and was never called.
+        """
+        if self.graph is None:
+            return super().output_shape
+        shapes = [tensor.shape for tensor in self.graph.outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
     def build(self, input_shape: Any) -> None:
         """Makes the weights of all layers by tracing `call` for inputs of this shape."""
+        if self.graph is not None:
+            return
+        dtype = common_float([self.dtype])
         with Trace(False, self.random_state()) as trace:
-            tensor = trace.input("x", tuple(input_shape), common_float([self.dtype]))
-            outputs = self.call(tensor)
-        if isinstance(outputs, Tensor):
-            self._output_shape = outputs.shape
+            shapes, structure = shapes_in(input_shape)
+            tensors = [trace.input(f"x{i}", shape, dtype) for i, shape in enumerate(shapes)]
+            outputs = self.call(nest.pack(structure, tensors))
+        self._output_shape = nest.map_leaves(lambda tensor: tensor.shape, outputs)
         self.built = True
-        self._build_shape = tuple(input_shape)
+        self._build_shape = nest.pack(structure, shapes)
 
     def summary(
         self,

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import _core
+from pyframe import _core, nest
 from pyframe.callbacks import CallbackList
 from pyframe.errors import DataError
 from pyframe.layers.base import Layer
 from pyframe.layers.weights import structure_version
-from pyframe.models.data import check_inputs
 from pyframe.models.epochs import Stretch
 from pyframe.models.feeds import check_batch_size, check_count
+from pyframe.models.inputs import check_inputs
 from pyframe.models.old_names import old_arguments
 from pyframe.models.sources import IterableFeed, is_batch_source, split_item
 from pyframe.ops.dtypes import Array
-from pyframe.ops.tensor import Tensor
+from pyframe.ops.tensor import SymbolicValue
 
 _QUIET = ("auto", 0)
 _READY_LIMIT = 8
@@ -34,9 +34,9 @@ class Predictor(Layer):
     # Plans by (shape, dtype) of the input, for calls that need no further check.
     _ready: dict[tuple[tuple[int, ...], str], _core.Plan]
 
-    def build_from(self, array: Array) -> None:
-        """Builds the model for samples like those of an array."""
-        self.ensure_built((None, *array.shape[1:]))
+    def build_from(self, arrays: Any) -> None:
+        """Builds the model for samples like those of arrays, nested as `call` takes them."""
+        self.ensure_built(nest.map_leaves(lambda a: (None, *a.shape[1:]), arrays))
 
     def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Applies the model to arrays (as one batch) or to symbolic tensors.
@@ -53,8 +53,7 @@ class Predictor(Layer):
         if type(inputs) is np.ndarray and not training and not args and not kwargs:
             plan = self._ready_plan(inputs)
             return self._run_whole(inputs) if plan is None else plan.run((inputs,))[0]
-        first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
-        if args or kwargs or isinstance(first, Tensor):
+        if args or kwargs or any(isinstance(v, SymbolicValue) for v in nest.flatten(inputs)):
             return super().__call__(inputs, *args, training=training, **kwargs)
         return self._run_whole(inputs, bool(training))
 
@@ -66,12 +65,12 @@ class Predictor(Layer):
         return plan if x.flags.c_contiguous else None
 
     def _run_whole(self, x: Any, training: bool = False) -> Any:
-        arrays = check_inputs(self, x)
-        function, listed = self.forward_function(arrays, training=training)
+        arrays, nested = check_inputs(self, x)
+        function, structure = self.forward_function(arrays, nested, training)
         plan = function.plan_for(arrays)
         outputs = plan.run(arrays)
-        if listed:
-            return outputs
+        if structure is not None:
+            return nest.pack(structure, outputs)
         if arrays[0] is x and not training:
             ready = self.__dict__.setdefault("_ready", {})
             if len(ready) >= _READY_LIMIT:
@@ -99,7 +98,8 @@ class Predictor(Layer):
         """Computes the outputs for all samples.
 
         Args:
-            x: inputs, array of samples; or an iterable of batches.
+            x: inputs, array of samples (list or dictionary for several inputs); or an iterable
+                of batches.
             batch_size: samples that run at once, 32 if None; it does not change the outputs.
             verbose: 0 silent, 1 progress bar; "auto" shows a bar if there are several batches.
             steps: number of batches, None for all.
@@ -107,7 +107,7 @@ class Predictor(Layer):
             **legacy: `workers` and `max_queue_size`, for batches of a Sequence.
 
         Returns:
-            NumPy array of the outputs, a list of arrays for several outputs.
+            NumPy array of the outputs, or arrays nested as the model returns several outputs.
 
         Raises:
             DataError, ShapeError: if x cannot be used.
@@ -126,13 +126,13 @@ class Predictor(Layer):
         if is_batch_source(x):
             steps = check_count(steps, "steps", 1)
             return self._predict_source(IterableFeed(x, None, steps, **workers), verbose, callbacks)
-        arrays = check_inputs(self, x)
+        arrays, nested = check_inputs(self, x)
         rows = len(arrays[0])
         size = check_batch_size(batch_size, rows, check_count(steps, "steps", 1))
         if rows <= size and callbacks is None and verbose in _QUIET:
             return self._run_whole(x)
         hooks = self._prediction_hooks(callbacks, verbose, -(-rows // size))
-        return self._predict_arrays(arrays, min(size, rows), steps, hooks)
+        return self._predict_arrays(arrays, nested, min(size, rows), steps, hooks)
 
     def _prediction_hooks(self, callbacks: Any, verbose: int | str, steps: int | None) -> Any:
         bar = verbose != 0 and not (verbose == "auto" and steps == 1)
@@ -145,8 +145,15 @@ class Predictor(Layer):
             verbose=verbose if bar else 0,
         )
 
-    def _predict_arrays(self, arrays: list[Array], size: int, steps: int | None, hooks: Any) -> Any:
-        function, listed = self.forward_function(arrays)
+    def _predict_arrays(
+        self,
+        arrays: list[Array],
+        nested: nest.Structure,
+        size: int,
+        steps: int | None,
+        hooks: Any,
+    ) -> Any:
+        function, structure = self.forward_function(arrays, nested)
         rows = len(arrays[0])
         if steps is not None:
             rows = min(rows, steps * size)
@@ -177,15 +184,15 @@ class Predictor(Layer):
                     done += count
                     if each:
                         part = [o[(done - 1) * size : done * size] for o in outputs]
-                        logs = {"outputs": part if listed else part[0]}
-                        hooks.on_predict_batch_end(done - 1, logs)
+                        hooks.on_predict_batch_end(
+                            done - 1, {"outputs": nest.pack(structure, part)}
+                        )
                     elif hooks.wants_progress:
                         hooks.progress(done)
             hooks.on_predict_end()
         finally:
             hooks.close()
-        outputs = [o[:rows] for o in outputs]
-        return outputs if listed else outputs[0]
+        return nest.pack(structure, [o[:rows] for o in outputs])
 
     def _predict_source(self, feed: IterableFeed, verbose: int | str, callbacks: Any) -> Any:
         hooks = self._prediction_hooks(callbacks, verbose, feed.steps)
@@ -205,9 +212,9 @@ class Predictor(Layer):
             hooks.close()
         if not parts:
             raise DataError("`x` gave no batches.")
-        if isinstance(parts[0], list):
-            return [np.concatenate([p[i] for p in parts]) for i in range(len(parts[0]))]
-        return np.concatenate(parts)
+        structure = nest.structure_of(parts[0])
+        columns = zip(*map(nest.flatten, parts), strict=True)
+        return nest.pack(structure, [np.concatenate(column) for column in columns])
 
     def predict_on_batch(self, x: Any) -> Any:
         """Computes the outputs for one batch; the same as calling the model."""

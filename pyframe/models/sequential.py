@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyframe.errors import ConfigurationError, NotBuiltError
 from pyframe.layers import InputLayer, Layer, deserialize
 from pyframe.layers.serialization import serialize
 from pyframe.layers.weights import structure_changed
+from pyframe.models.layer_graph import LayerGraph
 from pyframe.models.model import Model
-from pyframe.ops.dtypes import Array
-from pyframe.ops.tensor import Shape, Tensor, Trace
+from pyframe.ops.symbolic import SymbolicTensor
 
 
 class Sequential(Model):
@@ -25,9 +25,15 @@ class Sequential(Model):
         trainable: whether training changes the weights.
         name: name of the model.
 
+    Attributes:
+        has_one_input: always true: a list of arrays is a list of samples.
+
     Example:
         >>> model = Sequential([Input((784,)), Dense(64, activation="relu"), Dense(10)])
     """
+
+    has_one_input = True
+    _transient = Model._transient | {"_tensors"}
 
     def __init__(
         self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None
@@ -35,10 +41,19 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
-        # Shape and dtype of the outputs of each layer whose inputs are known.
-        self._specs: list[tuple[Shape, str]] = []
+        # The input and the output of each layer, as far as their shapes are known.
+        self._tensors: list[SymbolicTensor] = []
         for layer in layers or ():
             self.add(layer)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._tensors = []
+        if self.graph is not None:
+            made = [node.output(0) for node in self.graph.nodes]
+            self._tensors = [*self.graph.inputs, *made]
+        elif self._input is not None:
+            self._tensors = [self._input.tensor()]
 
     def add(self, layer: Any) -> None:
         """Adds a layer on top.
@@ -50,6 +65,8 @@ class Sequential(Model):
             ConfigurationError: if it is no layer, or its name is taken.
             ShapeError: if the layer cannot work on the outputs of the one below.
         """
+        if isinstance(layer, SymbolicTensor) and layer.node.is_input:
+            layer = layer.node.operation
         if not isinstance(layer, Layer):
             hint = " Add an object: model.add(Dense(10))." if isinstance(layer, type) else ""
             raise ConfigurationError(
@@ -60,15 +77,16 @@ class Sequential(Model):
                 raise ConfigurationError(
                     f"{self.label} already has layers; an Input can only come first, and once."
                 )
-            self._input = layer
-            self._build_shape = layer.batch_shape
+            self._start(layer)
             return
         if any(other.name == layer.name and other is not layer for other in self._layers):
             raise ConfigurationError(
                 f"{self.label} already has a layer named '{layer.name}'. Names must differ."
             )
         if not self._layers and self._input is None:
-            self._input = _input_of(layer)
+            first = _input_of(layer)
+            if first is not None:
+                self._start(first)
         self._layers.append(layer)
         if self._input is not None:
             try:
@@ -89,8 +107,12 @@ class Sequential(Model):
         if not self._layers:
             raise ConfigurationError(f"{self.label} has no layers.")
         layer = self._layers.pop()
-        del self._specs[len(self._layers) :]
-        self.built = bool(self._specs)
+        del self._tensors[len(self._layers) + 1 :]
+        self.graph = None
+        if len(self._tensors) > 1:
+            self._finish()
+        else:
+            self.built = False
         structure_changed()
         return layer
 
@@ -106,24 +128,27 @@ class Sequential(Model):
             if input_shape is None:
                 raise ConfigurationError("build needs `input_shape`, e.g. (None, 784).")
             batch_shape = (None, *tuple(input_shape)[1:])
-            self._input = InputLayer(batch_shape=batch_shape, dtype=self._layers[0].dtype)
+            self._start(InputLayer(batch_shape=batch_shape, dtype=self._layers[0].dtype))
         self._extend()
 
+    def _start(self, layer: InputLayer) -> None:
+        self._input = layer
+        self._tensors = [layer.tensor()]
+        self._build_shape = layer.batch_shape
+
     def _extend(self) -> None:
-        # Builds the layers that are not, each on the output shape of the one below.
-        assert self._input is not None
-        below = self._specs[-1] if self._specs else (self._input.batch_shape, self._input.dtype)
-        for layer in self._layers[len(self._specs) :]:
-            with Trace(False, self.random_state()) as trace:
-                outputs = layer(trace.input("x", *below))
-            if not isinstance(outputs, Tensor):
+        # Builds the layers that are not, each on the output of the one below.
+        for layer in self._layers[len(self._tensors) - 1 :]:
+            output = layer(self._tensors[-1])
+            if not isinstance(output, SymbolicTensor):
                 raise ConfigurationError(
                     f"{layer.label} has several outputs and cannot be part of a Sequential model."
                 )
-            below = (outputs.shape, outputs.dtype)
-            self._specs.append(below)
-        self._build_shape = self._input.batch_shape
-        self.built = True
+            self._tensors.append(output)
+        self._finish()
+
+    def _finish(self) -> None:
+        self.set_graph(LayerGraph(self._tensors[0], self._tensors[-1]))
 
     def call(self, inputs: Any) -> Any:
         """Applies all layers, one after the other."""
@@ -131,14 +156,19 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
-    def array_dtype(self, array: Array) -> str:
-        """Returns the dtype of the model's input."""
-        return super().array_dtype(array) if self._input is None else self._input.dtype
-
     @property
     def layers(self) -> list[Any]:
         """The layers that were added, without the Input."""
         return list(self._layers)
+
+    @property
+    def operations(self) -> list[Any]:
+        """The same as `layers`."""
+        return self.layers
+
+    def sublayers(self) -> Iterator[Any]:
+        """Yields the layers that were added."""
+        yield from dict.fromkeys(self._layers)
 
     @property
     def output_shape(self) -> Any:
@@ -147,9 +177,9 @@ class Sequential(Model):
         Raises:
             NotBuiltError: if the shape of the inputs is unknown.
         """
-        if not self._specs:
+        if len(self._tensors) < 2:
             raise NotBuiltError(f"{self.label} does not know its input shape yet.")
-        return self._specs[-1][0]
+        return self._tensors[-1].shape
 
     def get_config(self) -> dict[str, Any]:
         """Returns the layers as plain data."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import ops
+from pyframe import nest, ops
 from pyframe.errors import ConfigurationError
 from pyframe.metrics import Metric
 from pyframe.models.compiled import Compiled, MetricEntry
@@ -29,11 +29,12 @@ class Spec:
 
 @dataclass(frozen=True)
 class BatchSpec:
-    """What a step takes: inputs of the model, targets, sample weights."""
+    """What a step takes: inputs of the model and how they are nested, targets, sample weights."""
 
     inputs: tuple[Spec, ...]
     target: Spec | None
     weight: Spec | None
+    structure: nest.Structure = None
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ def make_step(model: Any, compiled: Compiled, spec: BatchSpec, training: bool) -
         xs, y_true, weight = batch_inputs(trace, spec)
         if y_true is None:
             raise ConfigurationError("Targets are missing: pass `y`.")
-        y_pred = model(xs[0] if len(xs) == 1 else xs)
+        y_pred = model(nest.pack(spec.structure, xs))
         if not isinstance(y_pred, Tensor):
             raise ConfigurationError("A model with several outputs cannot be trained by fit.")
         loss = total_loss(model, compiled, y_true, y_pred, weight)

@@ -6,7 +6,11 @@ one operator is compiled, kept for the next call of the same shapes, and run. In
 float32, float64 arrays stay float64.
 
 Gradients of anything written with these functions come from the engine; see `value_and_grad`.
+
+On the tensors of `Input` every function is recorded as a node of the graph of a model.
 """
+
+import inspect
 
 from pyframe.ops.dispatch import is_symbolic
 from pyframe.ops.elementwise import (
@@ -92,6 +96,7 @@ from pyframe.ops.shaping import (
     sum,
     transpose,
 )
+from pyframe.ops.symbolic import SymbolicTensor, recorded
 from pyframe.ops.tensor import Tensor, Trace, Variable
 from pyframe.ops.updates import (
     accumulate,
@@ -104,6 +109,7 @@ from pyframe.ops.updates import (
 
 __all__ = [
     "Function",
+    "SymbolicTensor",
     "Tensor",
     "Trace",
     "Variable",
@@ -194,3 +200,9 @@ __all__ = [
     "where",
     "zeros_like",
 ]
+
+# One place for all functions: what they do with the tensors of `Input`.
+_NOT_RECORDED = {"gradients", "is_symbolic", "trace_function", "value_and_grad"}
+for _name in set(__all__) - _NOT_RECORDED:
+    if inspect.isfunction(globals()[_name]):
+        globals()[_name] = recorded(globals()[_name])

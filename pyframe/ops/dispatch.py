@@ -10,7 +10,7 @@ import numpy as np
 from pyframe.errors import SymbolicTensorError
 from pyframe.ops.dtypes import FLOATS, as_array, common_float
 from pyframe.ops.eager import Attrs, run_operator
-from pyframe.ops.tensor import Tensor, Trace, Variable, current_trace
+from pyframe.ops.tensor import SymbolicValue, Tensor, Trace, Variable, current_trace
 
 
 def trace_of(values: Sequence[Any]) -> Trace | None:
@@ -35,7 +35,7 @@ def trace_of(values: Sequence[Any]) -> Trace | None:
 
 def is_symbolic(*values: Any) -> bool:
     """Tells whether operators on these values are recorded instead of computed."""
-    return trace_of(values) is not None
+    return any(isinstance(v, SymbolicValue) for v in values) or trace_of(values) is not None
 
 
 def _strong_dtypes(values: Sequence[Any]) -> list[str]:

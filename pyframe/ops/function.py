@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import _core
+from pyframe import _core, nest
 from pyframe.errors import ShapeError
 from pyframe.ops.dispatch import float_dtype
 from pyframe.ops.dtypes import Array, as_array
@@ -68,7 +68,7 @@ def trace_function(
     """Records `fn` on symbolic inputs.
 
     Args:
-        fn: function of one tensor for each shape; returns a tensor or a list of them.
+        fn: function of one tensor for each shape; returns tensors, nested in any way.
         shapes: shapes of the inputs, None for free dimensions.
         dtypes: dtypes of the inputs.
         training: what layers receive as `training`.
@@ -83,7 +83,7 @@ def trace_function(
             for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
         ]
         result = fn(*inputs)
-        outputs = list(result) if isinstance(result, (list, tuple)) else [result]
+        outputs = nest.flatten(result)
         trace.advance_random_states()
     return Function(trace, outputs), result
 

@@ -25,29 +25,10 @@ def _updates() -> Any:
     return updates
 
 
-class Tensor(Arithmetic):
-    """A value that is known only when a plan runs.
+class SymbolicValue:
+    """What has no numbers yet: every attempt to get some ends in an error that says so."""
 
-    Layers, losses and metrics receive such tensors while a model is traced; `pyframe.ops` and
-    the usual operators build new ones from them.
-
-    Attributes:
-        trace: the trace that the tensor belongs to.
-        id: its number in the engine's graph.
-        shape: tuple of int, None for a dimension that is free (usually the batch).
-        dtype: "float32", "float64" or "int32".
-    """
-
-    __slots__ = ("dtype", "id", "shape", "trace")
-
-    def __init__(self, trace: Trace, tensor_id: int) -> None:
-        self.trace = trace
-        self.id = tensor_id
-        self.shape: Shape = tuple(trace.graph.shape(tensor_id))
-        self.dtype: str = trace.graph.dtype(tensor_id)
-
-    def __repr__(self) -> str:
-        return f"<Tensor shape={self.shape} dtype={self.dtype}>"
+    __slots__ = ()
 
     def _no_value(self, what: str) -> SymbolicTensorError:
         return SymbolicTensorError(
@@ -70,6 +51,31 @@ class Tensor(Arithmetic):
 
     def __array__(self, *args: Any, **kwargs: Any) -> Array:
         raise self._no_value("NumPy")
+
+
+class Tensor(SymbolicValue, Arithmetic):
+    """A value that is known only when a plan runs.
+
+    Layers, losses and metrics receive such tensors while a model is traced; `pyframe.ops` and
+    the usual operators build new ones from them.
+
+    Attributes:
+        trace: the trace that the tensor belongs to.
+        id: its number in the engine's graph.
+        shape: tuple of int, None for a dimension that is free (usually the batch).
+        dtype: "float32", "float64" or "int32".
+    """
+
+    __slots__ = ("dtype", "id", "shape", "trace")
+
+    def __init__(self, trace: Trace, tensor_id: int) -> None:
+        self.trace = trace
+        self.id = tensor_id
+        self.shape: Shape = tuple(trace.graph.shape(tensor_id))
+        self.dtype: str = trace.graph.dtype(tensor_id)
+
+    def __repr__(self) -> str:
+        return f"<Tensor shape={self.shape} dtype={self.dtype}>"
 
 
 class Variable(Arithmetic):
