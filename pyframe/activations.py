@@ -28,6 +28,8 @@ def relu(
         max_value: upper limit, None for none.
         threshold: below it the unit is off.
     """
+    if threshold == negative_slope == 0.0 and max_value is not None:
+        return ops.clip(x, 0.0, max_value)
     if threshold != 0.0:
         on = ops.greater(x, threshold)
         y = on * x + (1.0 - on) * (negative_slope * (x - threshold))
@@ -103,6 +105,62 @@ def mish(x: Any) -> Any:
     return x * ops.tanh(ops.softplus(x))
 
 
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """Returns max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron 2017)."""
+    return alpha * ops.elu(x / alpha, 1.0)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """Returns a * sigmoid(b) for the two halves a and b of an axis (Dauphin et al. 2016)."""
+    a, b = ops.split(x, 2, axis)
+    return a * ops.sigmoid(b)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """Returns x where |x| > threshold, else 0."""
+    return x * ops.greater(ops.abs(x), threshold)
+
+
+def hard_tanh(x: Any) -> Any:
+    """Returns x limited to [-1, 1]."""
+    return ops.clip(x, -1.0, 1.0)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """Returns the logarithm of sigmoid(x)."""
+    return -ops.softplus(-x)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """Returns x moved towards 0 by the threshold, 0 where |x| <= threshold."""
+    return x - ops.clip(x, -threshold, threshold)
+
+
+def sparse_plus(x: Any) -> Any:
+    """Returns 0 for x <= -1, x for x >= 1, (x + 1)^2 / 4 between (Blondel et al. 2019)."""
+    return ops.relu(x - 1.0) + ops.square(ops.clip(x, -1.0, 1.0) + 1.0) * 0.25
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """Returns 0 for x <= -1, 1 for x >= 1, (x + 1) / 2 between (Blondel et al. 2019)."""
+    return ops.clip(x * 0.5 + 0.5, 0.0, 1.0)
+
+
+def squareplus(x: Any, b: float = 4.0) -> Any:
+    """Returns (x + sqrt(x^2 + b)) / 2 (Barron 2021)."""
+    return (x + ops.sqrt(ops.square(x) + float(b))) * 0.5
+
+
+def tanh_shrink(x: Any) -> Any:
+    """Returns x - tanh(x)."""
+    return x - ops.tanh(x)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """Returns x where x > threshold, else `default_value`."""
+    return ops.where(ops.greater(x, threshold), x, float(default_value))
+
+
 def exponential(x: Any) -> Any:
     """Returns e to the power x."""
     return ops.exp(x)
@@ -139,6 +197,17 @@ _BY_NAME: dict[str, Activation] = {
         exponential,
         softmax,
         log_softmax,
+        celu,
+        glu,
+        hard_shrink,
+        hard_tanh,
+        log_sigmoid,
+        soft_shrink,
+        sparse_plus,
+        sparse_sigmoid,
+        squareplus,
+        tanh_shrink,
+        threshold,
     )
 } | {"swish": silu, "hard_swish": hard_silu}
 

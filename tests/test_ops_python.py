@@ -84,6 +84,40 @@ def test_shapes() -> None:
         ops.squeeze(x, 0)
 
 
+def test_padding_repeating_and_splitting() -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(ops.pad(x, ((1, 0), (0, 2))), np.pad(x, ((1, 0), (0, 2))))
+    np.testing.assert_array_equal(ops.pad(x, 1, constant_values=7), np.pad(x, 1, constant_values=7))
+    np.testing.assert_array_equal(ops.pad(x, ((-1, 0), (0, -2))), x[1:, :2])
+    for axis in (0, 1, -1, None):
+        np.testing.assert_array_equal(ops.repeat(x, 3, axis), np.repeat(x, 3, axis))
+    whole = ops.repeat(np.arange(3, dtype=np.int32), 2)
+    assert whole.tolist() == [0, 0, 1, 1, 2, 2]
+    for parts in (2, [1, 3], [3, 9]):
+        pieces = ops.split(x, parts, axis=1)
+        for piece, wanted in zip(pieces, np.split(x, parts, axis=1), strict=True):
+            np.testing.assert_array_equal(piece, wanted)
+    assert ops.squeeze(ops.expand_dims(x, (0, -1))).shape == (3, 4)
+    with pytest.raises(ShapeError, match="pad_width"):
+        ops.pad(x, ((1, 0), (0, 2), (0, 0)))
+    with pytest.raises(ConfigurationError, match="mode"):
+        ops.pad(x, 1, mode="reflect")
+    with pytest.raises(ShapeError, match="3 equal pieces"):
+        ops.split(x, 3, axis=1)
+    with pytest.raises(ConfigurationError, match="repeats"):
+        ops.repeat(x, 0)
+
+
+def test_images() -> None:
+    x = np.arange(12.0).reshape(1, 3, 4, 1)
+    assert ops.image.resize(x, (6, 2)).shape == (1, 6, 2, 1)
+    assert ops.image.resize(x[0], (6, 2), "nearest").shape == (6, 2, 1)
+    with pytest.raises(ConfigurationError, match="interpolation"):
+        ops.image.resize(x, (6, 2), "linear")
+    with pytest.raises(ShapeError, match="Images must be"):
+        ops.image.resize(x[0, 0], (6, 2))
+
+
 def test_powers_and_comparisons() -> None:
     x = np.array([0.5, 1.0, 3.0])
     for exponent in (1, 2, 3, 7, -2, 0.5, 1.7, -0.5):

@@ -27,6 +27,7 @@
     &max_pool<T>, &max_pool_grad<T>,                      \
     &average_pool<T>, &average_pool_grad<T>,              \
     &dropout<T>,                                          \
+    &resample<T>,                                         \
     &sgd<T>, &sgd_momentum<T>, &rmsprop<T>, &adam<T>,     \
   }
 // clang-format on

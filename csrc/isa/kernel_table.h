@@ -166,6 +166,11 @@ struct KernelTable {
   void (*dropout)(const T* x, T* y, int64_t n, uint32_t threshold, T scale, uint64_t key,
                   uint64_t offset);
 
+  // -- image resize, one axis: y[o * inner + j] = sum_t weight[t] * x[index[t] * inner + j] for
+  // t in [first[o], first[o + 1]), j < inner
+  void (*resample)(const T* x, T* y, int64_t outputs, int64_t inner, const int64_t* first,
+                   const int64_t* index, const T* weight);
+
   // -- optimizers (Keras's formulas), in place over n parameters w with gradients g. Decay rates
   // are double, because 1 - rate must not carry the rounding error of a float rate.
   void (*sgd)(T* w, const T* g, int64_t n, T lr);

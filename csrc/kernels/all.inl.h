@@ -29,6 +29,8 @@ namespace {
 //
 #include "kernels/dropout.inl.h"
 //
+#include "kernels/resample.inl.h"
+//
 #include "kernels/optimizer.inl.h"
 
 template <typename T>

@@ -43,6 +43,24 @@ std::vector<TensorSpec> infer_flatten(const OpContext& c) {
   return {{{c.shape(0)[0], row_size(c.shape(0))}, c.inputs[0].dtype}};
 }
 
+// expand_dims and squeeze of one axis: reshapes that work with any number of unknown dimensions.
+std::vector<TensorSpec> infer_axis(const OpContext& c) {
+  const bool expand = c.def.name == "expand_dims";
+  const int64_t rank = c.rank(0) + (expand ? 1 : 0);
+  int64_t axis = c.attrs.integer("axis", -1);
+  c.require(axis >= -rank && axis < rank, "axis ", axis, " is out of range.");
+  if (axis < 0) axis += rank;
+  TensorSpec out = c.inputs[0];
+  const auto at = out.shape.begin() + axis;
+  if (expand) {
+    out.shape.insert(at, 1);
+  } else {
+    c.require(*at == 1, "only an axis of size 1 can be dropped.");
+    out.shape.erase(at);
+  }
+  return {out};
+}
+
 std::vector<TensorSpec> infer_reshape_like(const OpContext& c) {
   return {{c.shape(1), c.inputs[0].dtype}};
 }
@@ -336,6 +354,8 @@ bool register_all() {
   constexpr int kAll = 1 << 30;
   add("reshape", {"shape"}, infer_reshape, lower_alias, gradient_reshape);
   add("flatten", {}, infer_flatten, lower_alias, gradient_reshape);
+  add("expand_dims", {"axis"}, infer_axis, lower_alias, gradient_reshape);
+  add("squeeze", {"axis"}, infer_axis, lower_alias, gradient_reshape);
   add("stop_gradient", {}, infer_same, lower_alias, nullptr);
   add("cast", {"dtype"}, infer_cast, lower_cast, gradient_cast);
   add("transpose", {"axes"}, infer_transpose, lower_transpose, gradient_transpose);

@@ -21,9 +21,12 @@ from pyframe.layers.merging import (
     Multiply,
     Subtract,
 )
+from pyframe.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from pyframe.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPooling2D
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
+from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, serialize
+from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
 Convolution2D = Conv2D
 
@@ -37,6 +40,8 @@ __all__ = [
     "Concatenate",
     "Conv2D",
     "Convolution2D",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "Flatten",
@@ -50,11 +55,18 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "Permute",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
     "Reshape",
     "Softmax",
     "Subtract",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]

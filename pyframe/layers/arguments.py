@@ -66,18 +66,60 @@ def size_pair(value: Any, argument: str, layer: str) -> tuple[int, int]:
     )
 
 
+def count_pairs(value: Any, axes: int, argument: str, layer: str) -> tuple[tuple[int, int], ...]:
+    """Returns (before, after) for each axis, whole numbers >= 0.
+
+    Args:
+        value: one number for everything, or for each axis a number or a pair. With one axis
+            the pair alone.
+        axes: number of axes, 1 or 2.
+        argument: name of the argument, for the error text.
+        layer: the layer's label, for the error text.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    entries = [value] * axes if axes == 1 or isinstance(value, (int, np.integer)) else value
+    pairs = []
+    if isinstance(entries, (tuple, list)) and len(entries) == axes:
+        for entry in entries:
+            pair = (entry, entry) if isinstance(entry, (int, np.integer)) else entry
+            if isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(_is_count, pair)):
+                pairs.append((int(pair[0]), int(pair[1])))
+    if len(pairs) != axes:
+        kinds = "a pair" if axes == 1 else "a pair of numbers or of pairs"
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be a whole number >= 0 or {kinds}. Received: {value!r}"
+        )
+    return tuple(pairs)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
+
+
+def choice(value: Any, options: Sequence[str], argument: str, layer: str) -> str:
+    """Returns one of the options, in lower case.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    name = str(value).lower()
+    if name not in options:
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be one of {', '.join(map(repr, options))}. "
+            f"Received: {value!r}"
+        )
+    return name
+
+
 def padding(value: Any, layer: str) -> str:
     """Returns "valid" or "same" in lower case.
 
     Raises:
         ConfigurationError: for anything else.
     """
-    name = str(value).lower()
-    if name not in ("valid", "same"):
-        raise ConfigurationError(
-            f"{layer}: `padding` must be 'valid' or 'same'. Received: {value!r}"
-        )
-    return name
+    return choice(value, ("valid", "same"), "padding", layer)
 
 
 def channels_last(value: str | None, layer: str) -> str:

@@ -12,6 +12,7 @@ On the tensors of `Input` every function is recorded as a node of the graph of a
 
 import inspect
 
+from pyframe.ops import image
 from pyframe.ops.dispatch import is_symbolic
 from pyframe.ops.elementwise import (
     abs,
@@ -63,6 +64,7 @@ from pyframe.ops.elementwise import (
     zeros_like,
 )
 from pyframe.ops.function import Function, gradients, trace_function, value_and_grad
+from pyframe.ops.image import repeat
 from pyframe.ops.nn import (
     average_pool2d,
     conv2d,
@@ -90,8 +92,10 @@ from pyframe.ops.shaping import (
     mean,
     min,
     one_hot,
+    pad,
     reshape,
     softmax,
+    split,
     squeeze,
     sum,
     transpose,
@@ -145,6 +149,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hard_sigmoid",
+    "image",
     "in_top_k",
     "is_symbolic",
     "l1_penalty",
@@ -169,8 +174,10 @@ __all__ = [
     "not_equal",
     "one_hot",
     "ones_like",
+    "pad",
     "power",
     "relu",
+    "repeat",
     "reshape",
     "rmsprop_update",
     "round",
@@ -187,6 +194,7 @@ __all__ = [
     "softplus",
     "softsign",
     "sparse_softmax_crossentropy",
+    "split",
     "sqrt",
     "square",
     "squeeze",
@@ -203,6 +211,7 @@ __all__ = [
 
 # One place for all functions: what they do with the tensors of `Input`.
 _NOT_RECORDED = {"gradients", "is_symbolic", "trace_function", "value_and_grad"}
-for _name in set(__all__) - _NOT_RECORDED:
-    if inspect.isfunction(globals()[_name]):
-        globals()[_name] = recorded(globals()[_name])
+for _scope, _names in ((globals(), set(__all__) - _NOT_RECORDED), (vars(image), image.__all__)):
+    for _name in _names:
+        if inspect.isfunction(_scope[_name]):
+            _scope[_name] = recorded(_scope[_name])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from pyframe.errors import ShapeError
+import numpy as np
+
+from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.ops.dispatch import apply, apply_all, float_dtype, move_dtype, rank, static_shape
 from pyframe.ops.dtypes import standardize_dtype
 from pyframe.ops.elementwise import cast
@@ -13,7 +17,12 @@ from pyframe.ops.elementwise import cast
 Axes = int | Sequence[int] | None
 
 
-def _axis(axis: int, ndim: int, argument: str = "axis") -> int:
+def normal_axis(axis: int, ndim: int, argument: str = "axis") -> int:
+    """Returns the axis counted from 0.
+
+    Raises:
+        ShapeError: if there is no such axis.
+    """
     if not -ndim <= axis < ndim:
         raise ShapeError(f"`{argument}`={axis} is outside a tensor of {ndim} dimensions.")
     return int(axis) % ndim
@@ -40,19 +49,25 @@ def flatten(x: Any) -> Any:
     return apply("flatten", x, dtype=move_dtype(x))
 
 
-def expand_dims(x: Any, axis: int) -> Any:
-    """Returns x with a new axis of size 1 at position `axis`."""
-    shape = list(static_shape(x))
-    shape.insert(_axis(axis, len(shape) + 1), 1)
-    return reshape(x, shape)
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+    """Returns x with new axes of size 1 at the positions `axis` of the result."""
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    for position in sorted(normal_axis(a, rank(x) + len(axes)) for a in axes):
+        x = apply("expand_dims", x, dtype=move_dtype(x), axis=position)
+    return x
 
 
-def squeeze(x: Any, axis: int) -> Any:
-    """Returns x without the axis `axis`, which must have size 1."""
-    shape = list(static_shape(x))
-    if shape.pop(_axis(axis, len(shape))) != 1:
-        raise ShapeError(f"Axis {axis} of shape {static_shape(x)} is not 1 and cannot be dropped.")
-    return reshape(x, shape)
+def squeeze(x: Any, axis: Axes = None) -> Any:
+    """Returns x without the axes `axis`, which must have size 1; without all such axes if None."""
+    shape = static_shape(x)
+    if axis is None:
+        axis = [i for i, n in enumerate(shape) if n == 1]
+    axes = [normal_axis(a, len(shape)) for a in ([axis] if isinstance(axis, int) else axis)]
+    for position in sorted(axes, reverse=True):
+        if shape[position] != 1:
+            raise ShapeError(f"Axis {position} of shape {shape} is not 1 and cannot be dropped.")
+        x = apply("squeeze", x, dtype=move_dtype(x), axis=position)
+    return x
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
@@ -63,7 +78,9 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         axes: for each axis of the result the axis of x it comes from; reversed if None.
     """
     ndim = rank(x)
-    order = range(ndim - 1, -1, -1) if axes is None else [_axis(a, ndim, "axes") for a in axes]
+    order = (
+        range(ndim - 1, -1, -1) if axes is None else [normal_axis(a, ndim, "axes") for a in axes]
+    )
     if sorted(order) != list(range(ndim)):
         raise ShapeError(f"`axes`={axes} is no permutation of {ndim} axes.")
     return apply("transpose", x, dtype=move_dtype(x), axes=list(order))
@@ -72,7 +89,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 def swap_to_last(x: Any, axis: int) -> Any:
     """Returns x with `axis` and the last axis exchanged (its own inverse)."""
     order = list(range(rank(x)))
-    axis = _axis(axis, len(order))
+    axis = normal_axis(axis, len(order))
     order[axis], order[-1] = order[-1], order[axis]
     return x if axis == order[axis] else transpose(x, order)
 
@@ -80,7 +97,7 @@ def swap_to_last(x: Any, axis: int) -> Any:
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
     """Returns the tensors one after the other along an axis."""
     dtype = "int32" if all(move_dtype(x) == "int32" for x in xs) else float_dtype(*xs)
-    attrs = {"axis": _axis(axis, rank(xs[0]))}
+    attrs = {"axis": normal_axis(axis, rank(xs[0]))}
     return apply_all("concat", list(xs), attrs, [dtype] * len(xs))[0]
 
 
@@ -89,12 +106,76 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return apply("broadcast_to", x, dtype=move_dtype(x), shape=[int(n) for n in shape])
 
 
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+    """Returns x with elements added around it.
+
+    Args:
+        x: the operand.
+        pad_width: a pair (before, after) for each axis, one pair for all axes, or one number
+            for all. Negative numbers cut elements off.
+        mode: "constant" is the only one.
+        constant_values: value of the new elements.
+
+    Raises:
+        ShapeError: if `pad_width` does not fit the axes.
+        ConfigurationError: for another mode.
+    """
+    if mode != "constant":
+        raise ConfigurationError(f"`mode` must be 'constant'. Received: {mode!r}")
+    ndim = rank(x)
+    widths = np.asarray(pad_width)
+    if widths.dtype.kind not in "iu" or widths.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
+        raise ShapeError(
+            f"`pad_width` must hold a pair of whole numbers for each of {ndim} axes. "
+            f"Received: {pad_width!r}"
+        )
+    before, after = np.broadcast_to(widths, (ndim, 2)).T.tolist()
+    return apply(
+        "pad", x, dtype=move_dtype(x), before=before, after=after, value=float(constant_values or 0)
+    )
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """Returns the pieces of x along an axis.
+
+    Args:
+        x: the operand.
+        indices_or_sections: number of equal pieces, or the positions where a new one begins.
+        axis: an axis of known size.
+
+    Raises:
+        ShapeError: if the size of the axis is unknown or no multiple of the number of pieces.
+    """
+    ndim = rank(x)
+    axis = normal_axis(axis, ndim)
+    size = static_shape(x)[axis]
+    if isinstance(indices_or_sections, int):
+        pieces = indices_or_sections
+        if size is None or pieces < 1 or size % pieces:
+            raise ShapeError(f"An axis of size {size} cannot be split into {pieces} equal pieces.")
+        bounds = [i * size // pieces for i in range(pieces + 1)]
+    else:
+        if size is None:
+            raise ShapeError("An axis of unknown size cannot be split.")
+        bounds = [0, *(builtins.min(int(i), size) for i in indices_or_sections), size]
+    return [
+        _cut(x, axis, begin, size - builtins.max(begin, end))
+        for begin, end in itertools.pairwise(bounds)
+    ]
+
+
+def _cut(x: Any, axis: int, before: int, after: int) -> Any:
+    widths = [(0, 0)] * rank(x)
+    widths[axis] = (-before, -after)
+    return pad(x, widths)
+
+
 def _reduce(name: str, x: Any, axis: Axes, keepdims: bool) -> Any:
     ndim = rank(x)
     if axis is None:
         axes = []
     else:
-        axes = [_axis(a, ndim) for a in ([axis] if isinstance(axis, int) else axis)]
+        axes = [normal_axis(a, ndim) for a in ([axis] if isinstance(axis, int) else axis)]
         if not axes:
             return x
     return apply(name, x, axes=axes, keepdims=bool(keepdims))
@@ -130,7 +211,7 @@ def argmax(x: Any, axis: int | None = None) -> Any:
     if axis is None:
         return apply("argmax", reshape(x, [-1]))
     ndim = rank(x)
-    last = [a for a in range(ndim) if a != _axis(axis, ndim)] + [_axis(axis, ndim)]
+    last = [a for a in range(ndim) if a != normal_axis(axis, ndim)] + [normal_axis(axis, ndim)]
     return apply("argmax", x if last == list(range(ndim)) else transpose(x, last))
 
 
@@ -160,13 +241,13 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 def softmax(x: Any, axis: int = -1) -> Any:
     """Returns exp(x) / sum(exp(x)) along an axis."""
-    if _axis(axis, rank(x)) == rank(x) - 1:
+    if normal_axis(axis, rank(x)) == rank(x) - 1:
         return apply("softmax", x)
     return swap_to_last(apply("softmax", swap_to_last(x, axis)), axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Returns the logarithm of softmax, without overflow."""
-    if _axis(axis, rank(x)) == rank(x) - 1:
+    if normal_axis(axis, rank(x)) == rank(x) - 1:
         return apply("log_softmax", x)
     return swap_to_last(apply("log_softmax", swap_to_last(x, axis)), axis)

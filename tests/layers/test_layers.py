@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pyframe
 from pyframe import layers, ops
-from pyframe.errors import ConfigurationError, ShapeError
+from pyframe.errors import ConfigurationError, DataError, ShapeError
 from pyframe.layers import (
     ELU,
     Activation,
@@ -46,6 +47,17 @@ TABLE: list[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], int]] = 
     (lambda **k: LeakyReLU(**k), (7,), (7,), 0),
     (lambda **k: ELU(0.5, **k), (7,), (7,), 0),
     (lambda **k: Softmax(axis=1, **k), (7, 3), (7, 3), 0),
+    (lambda **k: layers.ZeroPadding1D((1, 2), **k), (7, 3), (10, 3), 0),
+    (lambda **k: layers.ZeroPadding2D(((1, 0), (2, 3)), **k), (7, 6, 2), (8, 11, 2), 0),
+    (lambda **k: layers.Cropping1D((1, 2), **k), (7, 3), (4, 3), 0),
+    (lambda **k: layers.Cropping2D((1, 2), **k), (7, 6, 2), (5, 2, 2), 0),
+    (lambda **k: layers.UpSampling1D(3, **k), (7, 3), (21, 3), 0),
+    (lambda **k: layers.UpSampling2D((2, 3), **k), (7, 6, 2), (14, 18, 2), 0),
+    (lambda **k: layers.UpSampling2D(interpolation="bicubic", **k), (7, 6, 2), (14, 12, 2), 0),
+    (lambda **k: layers.RepeatVector(4, **k), (7,), (4, 7), 0),
+    (lambda **k: layers.Rescaling(0.1, -1, **k), (7, 6, 2), (7, 6, 2), 0),
+    (lambda **k: layers.Normalization(**k), (7, 6, 2), (7, 6, 2), 5),
+    (lambda **k: layers.Normalization((1, -1), [1.0, 2], [3.0, 4], **k), (7, 2), (7, 2), 0),
 ]
 
 
@@ -181,6 +193,17 @@ def test_reshape_refuses_other_sizes() -> None:
         (lambda: ReLU(max_value=-1), "`max_value`"),
         (lambda: LeakyReLU(-0.1), "`negative_slope`"),
         (lambda: Softmax(axis="last"), "`axis`"),
+        (lambda: layers.ZeroPadding2D(-1), "`padding` must be a whole number >= 0"),
+        (lambda: layers.ZeroPadding2D(((1, 2), (3, 4), (5, 6))), "`padding`"),
+        (lambda: layers.ZeroPadding1D((1, 2, 3)), "`padding`"),
+        (lambda: layers.Cropping2D(1.5), "`cropping`"),
+        (lambda: layers.UpSampling2D(interpolation="area"), "'lanczos3'"),
+        (lambda: layers.UpSampling2D(0), "`size`"),
+        (lambda: layers.RepeatVector(0), "`n` must be a positive integer"),
+        (lambda: layers.Rescaling("big"), "`scale`"),
+        (lambda: layers.Rescaling(1.0, [0, float("inf")]), "`offset`"),
+        (lambda: layers.Normalization(mean=1.0), "`mean` and `variance`"),
+        (lambda: layers.Normalization(mean=[[1.0]], variance=[[1.0]]), "more dimensions"),
         (lambda: Input(), "`shape`"),
     ],
 )
@@ -210,3 +233,37 @@ def test_item_28_default_initializers() -> None:
     for layer in (Dense(8), Conv2D(8, 3)):
         assert type(layer.kernel_initializer).__name__ == "GlorotUniform"
         assert type(layer.bias_initializer).__name__ == "Zeros"
+
+
+def test_cropping_everything() -> None:
+    with pytest.raises(ShapeError, match=r"Cropping2D 'c' leaves nothing"):
+        layers.Cropping2D(2, name="c")(np.ones((1, 4, 9, 1)))
+
+
+def test_padding_and_upsampling_of_images_of_unknown_size() -> None:
+    stack = [layers.ZeroPadding2D(1), layers.UpSampling2D(2), layers.Cropping2D(1)]
+    model = pyframe.models.Sequential([Input((None, None, 1)), *stack])
+    assert model.output_shape == (None, None, None, 1)
+    x = sample((3, 4, 1))
+    y = model.predict(x, verbose=0)
+    assert y.shape == (3, 8, 10, 1)
+    np.testing.assert_array_equal(y[:, 1:-1, 1:-1], np.repeat(np.repeat(x, 2, 1), 2, 2).astype("f"))
+
+
+def test_normalization_adapts_to_arrays_and_batches() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
+    whole, parts = layers.Normalization(), layers.Normalization()
+    whole.adapt(x)
+    parts.adapt((x[i : i + 8], None) for i in range(0, 50, 8))
+    np.testing.assert_allclose(whole(x).mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(whole(x).std(axis=0), 1, rtol=1e-6)
+    np.testing.assert_allclose(whole(x), parts(x), rtol=1e-5, atol=1e-6)
+    undo = layers.Normalization(invert=True)
+    undo.adapt(x)
+    np.testing.assert_allclose(undo(whole(x)), x, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ShapeError, match="adapt received data of shape"):
+        whole.adapt(x[:, :2])
+    with pytest.raises(DataError, match="no data"):
+        layers.Normalization().adapt([])
+    with pytest.raises(ConfigurationError, match="was given `mean`"):
+        layers.Normalization(mean=1.0, variance=1.0).adapt(x)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tests import oracles
+from tests import oracles, oracles_layout
 from tests.ops import generators as gen
+from tests.ops import generators_layout as layout
 from tests.ops.generators import Case, Cases, away_from, distinct, nonzero, normal, positive
 from tests.ops.graphs import Array
 
@@ -106,6 +107,10 @@ TABLE = [
     Entry("average_pool2d", lambda: gen.pool(normal), oracles.average_pool2d),
     Entry("reshape", gen.reshapes, oracles.reshape),
     Entry("flatten", gen.flattens, oracles.flatten),
+    Entry("expand_dims", layout.new_axes, oracles_layout.expand_dims),
+    Entry("squeeze", layout.dropped_axes, oracles_layout.squeeze),
+    Entry("pad", layout.pads, oracles_layout.pad),
+    Entry("resize", layout.resizes, oracles_layout.resize),
     Entry("transpose", gen.transposes, oracles.transpose),
     Entry("concat", gen.concats, oracles.concat),
     Entry("broadcast_to", gen.broadcasts, oracles.broadcast_to),

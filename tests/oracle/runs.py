@@ -18,6 +18,7 @@ from tests.oracle.runs_optimizers import (
     run_optimizer,
     run_schedule,
 )
+from tests.oracle.runs_stacks import run_stack
 from tests.oracle.specs import (
     FIT_CASES,
     LAYER_CASES,
@@ -38,6 +39,7 @@ from tests.oracle.specs_optimizers import (
     SCHEDULE_CASES,
     WEIGHT_TRAIN_CASES,
 )
+from tests.oracle.specs_stacks import STACK_CASES
 
 STEPS = 20
 BATCH = 16
@@ -154,6 +156,7 @@ def run_fit(k: Any, case: FitCase, seed: int) -> Results:
 
 RUNS: dict[str, tuple[Any, Any]] = {
     **{f"layer/{case.name}": (run_layer, case) for case in LAYER_CASES},
+    **{f"stack/{case.name}": (run_stack, case) for case in STACK_CASES},
     **{f"train/{case.name}": (run_training, case) for case in TRAIN_CASES},
     **{f"fit/{case.name}": (run_fit, case) for case in FIT_CASES},
     **{f"optimizer/{case.name}": (run_optimizer, case) for case in OPTIMIZER_CASES},
