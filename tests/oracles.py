@@ -174,6 +174,32 @@ def conv2d(
     return y if bias is None else y + bias
 
 
+def depthwise_conv2d(
+    x: Array,
+    w: Array,
+    bias: Array | None = None,
+    *,
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: str,
+) -> Array:
+    cells = windows(x, w.shape[:2], strides, padding, dilation)
+    y = np.asarray(np.einsum("nhwabc,abc->nhwc", cells, w))
+    return y if bias is None else y + bias
+
+
+def batch_norm(x: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, Array, Array]:
+    over = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(over), x.var(over)
+    return batch_norm_inference(x, gamma, beta, mean, variance, epsilon), mean, variance
+
+
+def batch_norm_inference(
+    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
+) -> Array:
+    return np.asarray((x - mean) / np.sqrt(variance + epsilon) * gamma + beta)
+
+
 def max_pool2d(x: Array, pool_size: Sequence[int], strides: Sequence[int], padding: str) -> Array:
     cells = windows(x, pool_size, strides, padding, outside=-np.inf)
     return np.asarray(cells.max(axis=(3, 4)))

@@ -141,6 +141,7 @@ class Lowering {
   Shape y_shape(size_t i = 0) const { return tensors_[y(i)].spec.shape; }
   DType dtype() const { return tensors_[y(0)].spec.dtype; }
   DType x_dtype(size_t i) const { return tensors_[x(i)].spec.dtype; }
+  TensorSpec spec(TensorId id) const { return tensors_[id].spec; }
   bool is_read(TensorId id) const { return tensors_[id].readers > 0; }
   const Epilogue* epilogue() const { return epilogue_; }
 

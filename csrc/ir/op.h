@@ -53,6 +53,11 @@ class GradientContext {
               const Attrs& attrs = {}) {
     return graph_.op(name, inputs, attrs)[0];
   }
+  // All outputs of an operator.
+  std::vector<TensorId> ops(const std::string& name, const std::vector<TensorId>& inputs,
+                            const Attrs& attrs = {}) {
+    return graph_.op(name, inputs, attrs);
+  }
   TensorId scalar_like(TensorId id, double value) { return graph_.scalar(value, spec(id).dtype); }
 
   const std::vector<TensorId>& dxs() const { return dxs_; }

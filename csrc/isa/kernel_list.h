@@ -26,6 +26,10 @@
     &argmax<T>,                                           \
     &max_pool<T>, &max_pool_grad<T>,                      \
     &average_pool<T>, &average_pool_grad<T>,              \
+    &column_moments<T>, &column_products<T>,              \
+    &column_affine<T>, &column_scale<T>,                  \
+    &column_norm_grad<T>,                                 \
+    &depthwise<T>, &depthwise_grad_kernel<T>,             \
     &dropout<T>,                                          \
     &resample<T>,                                         \
     &sgd<T>, &sgd_momentum<T>, &rmsprop<T>, &adam<T>,     \

@@ -93,6 +93,18 @@ struct PoolShape {
   int64_t pt, pl;
 };
 
+// Depthwise convolution of one NHWC image. Output pixel (q, p) is the sum over taps (i, j) of
+//   x[q * sh + top + i * dh, p * sw + left + j * dw] * k[i, j]
+// for every channel; cells outside the image are zero. The result's rows and pixels are out_row and
+// out_pixel elements apart (a gradient writes every stride-th pixel).
+struct DepthwisePass {
+  int64_t in_h, in_w, c;
+  int64_t out_h, out_w, out_row, out_pixel;
+  int64_t kh, kw;
+  int64_t sh, sw, dh, dw;
+  int64_t top, left;
+};
+
 template <typename T>
 struct KernelTable {
   int64_t mr, nr;  // largest register tile of gemm: rows and columns
@@ -160,6 +172,29 @@ struct KernelTable {
   void (*max_pool_grad)(const PoolShape& s, const T* dy, const uint8_t* index, T* dx);
   void (*average_pool)(const PoolShape& s, const T* x, T* y);
   void (*average_pool_grad)(const PoolShape& s, const T* dy, T* dx);
+
+  // -- columns of contiguous rows x cols matrices; x, dy and what belongs to columns over-readable
+  // Joins the rows to state: mean[cols], sum of squared deviations[cols], number of rows.
+  void (*column_moments)(const T* x, int64_t rows, int64_t cols, double* state);
+  // state[j] += sum_i dy[i,j], state[cols + j] += sum_i dy[i,j] (x[i,j] - center[j])
+  void (*column_products)(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
+                          double* state);
+  // y = (x - center) * scale + shift, then max(0, .) if relu; y may be x
+  void (*column_affine)(const T* x, int64_t rows, int64_t cols, const T* center, const T* scale,
+                        const T* shift, T* y, bool relu);
+  // y = x * scale; y may be x
+  void (*column_scale)(const T* x, int64_t rows, int64_t cols, const T* scale, T* y);
+  // dx = (dy - mean_dy) * scale + (x - center) * slope; dx may be x or dy
+  void (*column_norm_grad)(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
+                           const T* mean_dy, const T* scale, const T* slope, T* dx);
+
+  // -- depthwise convolution, output rows [q0, q1); all operands over-readable
+  // k (kh, kw, c), bias (c) may be null; the result is clamped to [low, high].
+  void (*depthwise)(const DepthwisePass& s, const T* x, const T* k, const T* bias, T* y, int64_t q0,
+                    int64_t q1, T low, T high);
+  // dk (kh, kw, c) (+)= sum of dy * x over output rows [q0, q1); dy lies as the result does
+  void (*depthwise_grad_kernel)(const DepthwisePass& s, const T* x, const T* dy, T* dk, int64_t q0,
+                                int64_t q1, bool accumulate);
 
   // -- dropout: y[i] = hash32(key, offset + i) < threshold ? 0 : x[i] * scale.
   // hash32 is a pure function of (key, offset + i), the same on every ISA and for T float, double.

@@ -27,6 +27,10 @@ namespace {
 //
 #include "kernels/pool.inl.h"
 //
+#include "kernels/norm.inl.h"
+//
+#include "kernels/depthwise.inl.h"
+//
 #include "kernels/dropout.inl.h"
 //
 #include "kernels/resample.inl.h"

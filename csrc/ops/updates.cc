@@ -37,6 +37,46 @@ void lower_assign(Lowering& l) {
   });
 }
 
+// -- moving_average: pairs of a variable and a new value, variable = momentum variable +
+// (1 - momentum) value
+
+bool moving_variable(const Attrs&, int i) { return i % 2 == 0; }
+
+std::vector<TensorSpec> infer_moving(const OpContext& c) {
+  c.require(c.count() % 2 == 0, "needs pairs of a variable and a value.");
+  const double momentum = c.attrs.number("momentum", 0.99);
+  c.require(momentum >= 0 && momentum <= 1, "momentum must be between 0 and 1.");
+  for (size_t i = 0; i < c.count(); i += 2)
+    c.require(c.shape(i) == c.shape(i + 1) && c.inputs[i].dtype == c.inputs[i + 1].dtype &&
+                  c.inputs[i].dtype == c.inputs[0].dtype && c.inputs[0].dtype != DType::kI32,
+              "a variable and its new value must have the same shape and float dtype.");
+  return {};
+}
+
+void lower_moving(Lowering& l) {
+  const double momentum = l.attrs().number("momentum", 0.99);
+  std::vector<Operand> operands;
+  std::vector<int64_t> sizes;
+  for (size_t i = 0; i < l.count(); i += 2) {
+    operands.push_back(update_whole(l.x(i)));
+    operands.push_back(read_whole(l.x(i + 1)));
+    sizes.push_back(element_count(l.x_shape(i)));
+  }
+  dispatch_float(l.x_dtype(0), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    const T old_part = static_cast<T>(momentum), new_part = static_cast<T>(1 - momentum);
+    int64_t total = 0;
+    for (int64_t size : sizes) total += size;
+    l.tasks("moving_average", 1, std::move(operands), total, [=](const Call& c) {
+      for (size_t i = 0; i < sizes.size(); ++i) {
+        const int at = 2 * static_cast<int>(i);
+        k->axpby(new_part, c.at<T>(at + 1), old_part, c.at<T>(at), sizes[i]);
+      }
+    });
+  });
+}
+
 // -- optimizers: `head` scalars first, then `slots` tensors for each parameter (w, g, ...)
 
 struct UpdateLayout {
@@ -233,6 +273,7 @@ bool register_all() {
   add("assign", kAssign, 2, 2, {}, infer_assign, lower_assign, first_input);
   add("assign_add", kAssignAdd, 1, 1, {"value"}, infer_assign, lower_assign, first_input);
   add("accumulate", kAccumulate, 2, 2, {}, infer_assign, lower_assign, first_input);
+  add("moving_average", 0, 2, -1, {"momentum"}, infer_moving, lower_moving, moving_variable);
   add("sgd_update", 0, 3, -1, {"momentum", "nesterov"}, infer_sgd, lower_sgd,
       parameters<sgd_layout>);
   add("rmsprop_update", 0, 4, -1, {"rho", "momentum", "epsilon", "centered"}, infer_rmsprop,

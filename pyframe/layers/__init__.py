@@ -7,9 +7,22 @@ from typing import Any
 
 from pyframe.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from pyframe.layers.base import Layer
+from pyframe.layers.batch_normalization import BatchNormalization
 from pyframe.layers.convolution import Conv2D
 from pyframe.layers.dense import Dense
+from pyframe.layers.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from pyframe.layers.dropout import Dropout
+from pyframe.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+)
 from pyframe.layers.input_layer import Input, InputLayer
 from pyframe.layers.input_spec import InputSpec
 from pyframe.layers.merging import (
@@ -29,6 +42,12 @@ from pyframe.layers.serialization import deserialize_from, serialize
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
 Convolution2D = Conv2D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
 
 __all__ = [
     "ELU",
@@ -37,14 +56,25 @@ __all__ = [
     "Average",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "Concatenate",
     "Conv2D",
     "Convolution2D",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "InputSpec",
@@ -61,6 +91,10 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "Subtract",
     "UpSampling1D",

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pyframe.errors import ConfigurationError, ShapeError
-from pyframe.ops.dispatch import apply, apply_all, float_dtype, static_shape, trace_of
-from pyframe.ops.elementwise import cast, greater
+from pyframe.ops.dispatch import apply, apply_all, float_dtype, rank, static_shape, trace_of
+from pyframe.ops.elementwise import cast, greater, multiply
+from pyframe.ops.shaping import expand_dims, reshape
 from pyframe.ops.shaping import max as max_over_axes
 from pyframe.ops.tensor import Variable
 
@@ -101,6 +102,93 @@ def conv2d(
         "groups": int(groups),
     }
     return apply_all("conv2d", [x, kernel] if bias is None else [x, kernel, bias], attrs)[0]
+
+
+def depthwise_conv2d(
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    *,
+    strides: Pair = 1,
+    padding: str = "valid",
+    dilation_rate: Pair = 1,
+) -> Any:
+    """Returns the cross-correlation of each channel of images with kernels of its own.
+
+    Args:
+        x: images (N, H, W, C).
+        kernel: (kh, kw, C, M), M kernels for each channel.
+        bias: (C * M,) or None.
+        strides: steps along H and W.
+        padding: "valid" or "same", see `conv2d`.
+        dilation_rate: distance of kernel elements.
+
+    Returns:
+        (N, H', W', C * M), channel c * M + m from channel c of x.
+    """
+    if rank(kernel) != 4 or rank(x) != 4:
+        raise ShapeError(
+            "depthwise_conv2d needs x (N, H, W, C) and a kernel (kh, kw, C, M). Received shapes: "
+            f"{static_shape(x)} and {static_shape(kernel)}"
+        )
+    kh, kw, channels, multiplier = static_shape(kernel)
+    if multiplier != 1:
+        height, width, own = static_shape(x)[1:]
+        if own != channels:
+            raise ShapeError(
+                f"depthwise_conv2d: the kernel is for {channels} channels, x has shape "
+                f"{static_shape(x)}."
+            )
+        if own is None or multiplier is None:
+            raise ShapeError("depthwise_conv2d needs a known number of channels and kernels.")
+        # Every channel M times: then one kernel for each.
+        repeated = multiply(expand_dims(x, 4), np.ones(multiplier, float_dtype(x)))
+        x = reshape(repeated, (-1, height, width, own * multiplier))
+    kernel = reshape(kernel, (kh, kw, -1))
+    attrs = {
+        "strides": pair(strides, "strides"),
+        "dilation": pair(dilation_rate, "dilation_rate"),
+        "padding": padding_name(padding),
+    }
+    inputs = [x, kernel] if bias is None else [x, kernel, bias]
+    return apply_all("depthwise_conv2d", inputs, attrs)[0]
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-3) -> tuple[Any, Any, Any]:
+    """Normalises over all axes but the last with the statistics of x itself.
+
+    Args:
+        x: (N, ..., C).
+        gamma: (C,) factors.
+        beta: (C,) offsets.
+        epsilon: added to the variance.
+
+    Returns:
+        (x - mean) / sqrt(variance + epsilon) * gamma + beta, and mean and (population) variance,
+        each (C,), through which no gradient flows.
+    """
+    y, mean, variance = apply_all("batch_norm", [x, gamma, beta], {"epsilon": float(epsilon)})
+    return y, mean, variance
+
+
+def batch_norm_inference(
+    x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, epsilon: float = 1e-3
+) -> Any:
+    """Normalises the last axis with given statistics.
+
+    Args:
+        x: (N, ..., C).
+        gamma: (C,) factors.
+        beta: (C,) offsets.
+        mean: (C,).
+        variance: (C,), >= 0.
+        epsilon: added to the variance.
+
+    Returns:
+        (x - mean) / sqrt(variance + epsilon) * gamma + beta.
+    """
+    inputs = [x, gamma, beta, mean, variance]
+    return apply_all("batch_norm_inference", inputs, {"epsilon": float(epsilon)})[0]
 
 
 def _pool2d(name: str, x: Any, pool_size: Pair, strides: Pair | None, padding: str) -> Any:

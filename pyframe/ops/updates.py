@@ -66,6 +66,22 @@ def accumulate(variable: Variable, value: Any) -> None:
         trace.op("accumulate", tensors, {})
 
 
+def moving_average(pairs: Sequence[tuple[Variable, Any]], momentum: float) -> None:
+    """Moves variables towards values: variable = momentum * variable + (1 - momentum) * value.
+
+    Args:
+        pairs: (variable, value) of one shape.
+        momentum: what is kept, in [0, 1].
+    """
+    flat = [x for pair in pairs for x in pair]
+    trace = _trace(flat)
+    tensors = [
+        trace.stored(x) if i % 2 == 0 else to_tensor(trace, x, flat[i - 1].dtype)
+        for i, x in enumerate(flat)
+    ]
+    trace.op("moving_average", tensors, {"momentum": float(momentum)})
+
+
 def _update(
     name: str, scalars: Sequence[Any], groups: Sequence[Sequence[Any]], **attrs: Any
 ) -> None:

@@ -183,6 +183,31 @@ def test_assign_and_add(dtype: str) -> None:
 
 
 @DTYPES
+def test_moving_average(dtype: str) -> None:
+    """Two updates of one variable in a step follow each other."""
+    rng = np.random.RandomState(5)
+    w, v, x, y = (rng.standard_normal(9).astype(dtype) for _ in range(4))
+    variables = [variable(w, "w"), variable(v, "v")]
+    graph = _core.Graph()
+    tensors = [graph.variable(item) for item in variables]
+    first, second = graph.input("x", (9,), dtype), graph.input("y", (9,), dtype)
+    attrs = {"momentum": 0.75}
+    graph.op("moving_average", [tensors[0], first, tensors[1], second], attrs)
+    graph.op("moving_average", [tensors[0], second], attrs)
+    graph.compile([], [(9,), (9,)]).run([x, y])
+    for item, wanted in (
+        (variables[0], 0.75 * (0.75 * w + 0.25 * x) + 0.25 * y),
+        (variables[1], 0.75 * v + 0.25 * y),
+    ):
+        rtol, atol = TOLERANCE[dtype]
+        np.testing.assert_allclose(item.numpy(), wanted, rtol, atol)
+    with pytest.raises(ValueError, match="momentum"):
+        graph.op("moving_average", [tensors[0], first], {"momentum": 1.5})
+    with pytest.raises(ValueError, match="pairs"):
+        graph.op("moving_average", [tensors[0], first, tensors[1]], attrs)
+
+
+@DTYPES
 def test_accumulate(dtype: str) -> None:
     total = variable(np.zeros(1000, dtype), "total")
     graph = _core.Graph()

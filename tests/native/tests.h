@@ -14,6 +14,8 @@ namespace pyframe::test {
   X(test_gemm)      \
   X(test_pool)      \
   X(test_dropout)   \
+  X(test_norm)      \
+  X(test_depthwise) \
   X(test_optimizers)
 
 #define PF_DECLARE_TEST(name) \

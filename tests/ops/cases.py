@@ -15,6 +15,7 @@ import numpy as np
 from tests import oracles, oracles_layout
 from tests.ops import generators as gen
 from tests.ops import generators_layout as layout
+from tests.ops import generators_nn as nn
 from tests.ops.generators import Case, Cases, away_from, distinct, nonzero, normal, positive
 from tests.ops.graphs import Array
 
@@ -103,6 +104,9 @@ TABLE = [
     Entry("matmul", gen.matmul, oracles.matmul),
     Entry("dense", gen.dense, oracles.dense),
     Entry("conv2d", gen.conv2d, oracles.conv2d),
+    Entry("depthwise_conv2d", nn.depthwise, oracles.depthwise_conv2d),
+    Entry("batch_norm", nn.batch_norms, oracles.batch_norm),
+    Entry("batch_norm_inference", nn.batch_norms_with_statistics, oracles.batch_norm_inference),
     Entry("max_pool2d", lambda: gen.pool(distinct), oracles.max_pool2d),
     Entry("average_pool2d", lambda: gen.pool(normal), oracles.average_pool2d),
     Entry("reshape", gen.reshapes, oracles.reshape),
@@ -141,6 +145,7 @@ EFFECTS = {
     "assign",
     "assign_add",
     "accumulate",
+    "moving_average",
     "sgd_update",
     "rmsprop_update",
     "adam_update",

@@ -38,7 +38,8 @@ def compare(name: str, actual: Results, expected: Results) -> None:
     for key, wanted in expected.items():
         rtol, atol = TRAINING
         if key == "predict":
-            rtol, atol = INFERENCE if name.startswith(("layer/", "stack/")) else AFTER_TRAINING
+            inference = name.startswith(("layer/", "stack/", "norm/layer_"))
+            rtol, atol = INFERENCE if inference else AFTER_TRAINING
         if name.startswith("optimizer/"):
             rtol, atol = OPTIMIZER_FLOAT64 if "/float64_" in name else OPTIMIZER
         elif name.startswith("schedule/") or (name.startswith("weight/") and key == "value"):

@@ -32,6 +32,7 @@ from tests.oracle.specs import (
 )
 from tests.oracle.specs_losses import LOSS_CASES, LOSS_TRAIN_CASES
 from tests.oracle.specs_metrics import COMPILE_CASES, METRIC_CASES, REDUCTION_CASES
+from tests.oracle.specs_norm import NORM_LAYER_CASES, NORM_TRAIN_CASES
 from tests.oracle.specs_optimizers import (
     FUNCTION_CASES,
     INITIALIZER_CASES,
@@ -53,9 +54,12 @@ def build(k: Any, input_shape: tuple[int, ...], layers: list[Any]) -> Any:
 def randomize(model: Any, rng: np.random.RandomState) -> None:
     """Weights of the size that keeps signals of size 1 (a kernel's last axis is its outputs)."""
     values = []
-    for w in model.get_weights():
+    for variable, w in zip(model.weights, model.get_weights(), strict=True):
         fan_in = max(1, int(np.prod(w.shape[:-1])))
-        values.append((rng.standard_normal(w.shape) / np.sqrt(fan_in)).astype(np.float32))
+        value = rng.standard_normal(w.shape) / np.sqrt(fan_in)
+        if variable.name == "moving_variance":
+            value = np.abs(value) + 0.5
+        values.append(value.astype(np.float32))
     model.set_weights(values)
 
 
@@ -159,6 +163,8 @@ RUNS: dict[str, tuple[Any, Any]] = {
     **{f"stack/{case.name}": (run_stack, case) for case in STACK_CASES},
     **{f"train/{case.name}": (run_training, case) for case in TRAIN_CASES},
     **{f"fit/{case.name}": (run_fit, case) for case in FIT_CASES},
+    **{f"norm/layer_{case.name}": (run_layer, case) for case in NORM_LAYER_CASES},
+    **{f"norm/train_{case.name}": (run_training, case) for case in NORM_TRAIN_CASES},
     **{f"optimizer/{case.name}": (run_optimizer, case) for case in OPTIMIZER_CASES},
     **{f"schedule/{case.name}": (run_schedule, case) for case in SCHEDULE_CASES},
     **{f"weight/{case.name}": (run_function, case) for case in FUNCTION_CASES},

@@ -1,0 +1,314 @@
+// Depthwise convolution over NHWC: every channel has its own kernel, so a vector of channels is
+// multiplied by a vector of kernel values, and neighbouring pixels share what they load.
+
+// The kernel rows that meet the image for one output row.
+template <typename T>
+struct DepthwiseRow {
+  const T* x;    // first input row that one of them meets, at column 0
+  const T* k;    // the first such kernel row
+  int64_t rows;  // how many
+  int64_t step;  // elements between the input rows
+};
+
+template <typename T>
+PF_INLINE DepthwiseRow<T> depthwise_row(const DepthwisePass& s, const T* x, const T* k, int64_t q) {
+  const int64_t top = q * s.sh + s.top;
+  const int64_t begin = top < 0 ? (-top + s.dh - 1) / s.dh : 0;
+  const int64_t fitting = top < s.in_h ? (s.in_h - top + s.dh - 1) / s.dh : 0;
+  const int64_t end = fitting < s.kh ? fitting : s.kh;
+  return {x + (top + begin * s.dh) * s.in_w * s.c, k + begin * s.kw * s.c,
+          end > begin ? end - begin : 0, s.dh * s.in_w * s.c};
+}
+
+// Taps [begin, end) of a kernel row that meet the image when the first is at column `left`.
+struct DepthwiseTaps {
+  int64_t begin, end;
+  PF_INLINE DepthwiseTaps(const DepthwisePass& s, int64_t left) {
+    begin = left < 0 ? (-left + s.dw - 1) / s.dw : 0;
+    const int64_t fitting = left < s.in_w ? (s.in_w - left + s.dw - 1) / s.dw : 0;
+    end = fitting < s.kw ? fitting : s.kw;
+  }
+};
+
+// The output pixels [begin, end) of a row whose windows lie inside the image from side to side.
+struct DepthwiseInside {
+  int64_t begin, end;
+  PF_INLINE explicit DepthwiseInside(const DepthwisePass& s) {
+    begin = s.left < 0 ? (-s.left + s.sw - 1) / s.sw : 0;
+    const int64_t room = s.in_w - s.left - (s.kw - 1) * s.dw;
+    end = room > 0 ? (room - 1) / s.sw + 1 : 0;
+    end = end < s.out_w ? end : s.out_w;
+    begin = begin < s.out_w ? begin : s.out_w;
+    end = end > begin ? end : begin;
+  }
+};
+
+template <typename T>
+PF_INLINE void depthwise_store(T* y, Vec<T> v, int64_t left, Vec<T> low, Vec<T> high) {
+  v = at_most<T>(at_least<T>(v, low), high);
+  if (left >= kLanes<T>) {
+    store<T>(y, v);
+  } else {
+    store_part<T>(y, v, left);
+  }
+}
+
+// Pixels side by side, all taps of which are real, the first at column 0 of row.x. K taps with
+// distance 1 and pixels S apart; K = 0: any number, any distance.
+template <typename T, int K, int S, int Pixels>
+PF_INLINE void depthwise_pixels(const DepthwisePass& s, const DepthwiseRow<T>& row, const T* bias,
+                                T* y, Vec<T> low, Vec<T> high) {
+  for (int64_t c = 0; c < s.c; c += kLanes<T>) {
+    Vec<T> acc[Pixels];
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) acc[p] = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    const T* x = row.x + c;
+    const T* k = row.k + c;
+    for (int64_t i = 0; i < row.rows; ++i, x += row.step, k += s.kw * s.c) {
+      if constexpr (K > 0) {
+        Vec<T> w[K];
+        PF_UNROLL
+        for (int j = 0; j < K; ++j) w[j] = load<T>(k + j * s.c);
+        PF_UNROLL
+        for (int q = 0; q < (Pixels - 1) * S + K; ++q) {
+          const Vec<T> v = load<T>(x + q * s.c);
+          PF_UNROLL
+          for (int j = 0; j < K; ++j) {
+            if (q >= j && (q - j) % S == 0 && (q - j) / S < Pixels) acc[(q - j) / S] += v * w[j];
+          }
+        }
+      } else {
+        for (int64_t j = 0; j < s.kw; ++j) {
+          const Vec<T> w = load<T>(k + j * s.c);
+          PF_UNROLL
+          for (int p = 0; p < Pixels; ++p) acc[p] += load<T>(x + (p * s.sw + j * s.dw) * s.c) * w;
+        }
+      }
+    }
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) {
+      depthwise_store<T>(y + p * s.out_pixel + c, acc[p], s.c - c, low, high);
+    }
+  }
+}
+
+// One pixel at the border: only taps [begin, end) of each kernel row are real.
+template <typename T>
+void depthwise_border(const DepthwisePass& s, const DepthwiseRow<T>& row, int64_t left,
+                      const T* bias, T* y, Vec<T> low, Vec<T> high) {
+  constexpr int kVectors = 4;
+  const DepthwiseTaps taps(s, left);
+  int64_t c = 0;
+  for (; c + kVectors * kLanes<T> <= s.c; c += kVectors * kLanes<T>) {
+    Vec<T> acc[kVectors];
+    PF_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      acc[v] = bias == nullptr ? Vec<T>{} : load<T>(bias + c + v * kLanes<T>);
+    }
+    for (int64_t i = 0; i < row.rows; ++i) {
+      for (int64_t j = taps.begin; j < taps.end; ++j) {
+        const T* x = row.x + i * row.step + (left + j * s.dw) * s.c + c;
+        const T* k = row.k + (i * s.kw + j) * s.c + c;
+        PF_UNROLL
+        for (int v = 0; v < kVectors; ++v) {
+          acc[v] += load<T>(x + v * kLanes<T>) * load<T>(k + v * kLanes<T>);
+        }
+      }
+    }
+    PF_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      depthwise_store<T>(y + c + v * kLanes<T>, acc[v], kLanes<T>, low, high);
+    }
+  }
+  for (; c < s.c; c += kLanes<T>) {
+    Vec<T> acc = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    for (int64_t i = 0; i < row.rows; ++i) {
+      for (int64_t j = taps.begin; j < taps.end; ++j) {
+        acc += load<T>(row.x + i * row.step + (left + j * s.dw) * s.c + c) *
+               load<T>(row.k + (i * s.kw + j) * s.c + c);
+      }
+    }
+    depthwise_store<T>(y + c, acc, s.c - c, low, high);
+  }
+}
+
+template <typename T, int K, int S>
+void depthwise_rows(const DepthwisePass& s, const T* x, const T* k, const T* bias, T* y, int64_t q0,
+                    int64_t q1, T lowest, T highest) {
+  const DepthwiseInside inside(s);
+  const Vec<T> low = splat<T>(lowest), high = splat<T>(highest);
+  for (int64_t q = q0; q < q1; ++q) {
+    const DepthwiseRow<T> row = depthwise_row<T>(s, x, k, q);
+    T* out = y + q * s.out_row;
+    int64_t p = 0;
+    for (; p < inside.begin; ++p) {
+      depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
+    }
+    for (; p < inside.end;) {
+      const int64_t n = inside.end - p;
+      DepthwiseRow<T> here = row;
+      here.x += (p * s.sw + s.left) * s.c;
+      T* to = out + p * s.out_pixel;
+      if (n >= 8) {
+        depthwise_pixels<T, K, S, 8>(s, here, bias, to, low, high);
+        p += 8;
+      } else if (n >= 4) {
+        depthwise_pixels<T, K, S, 4>(s, here, bias, to, low, high);
+        p += 4;
+      } else {
+        depthwise_pixels<T, K, S, 1>(s, here, bias, to, low, high);
+        p += 1;
+      }
+    }
+    for (; p < s.out_w; ++p) {
+      depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
+    }
+  }
+}
+
+template <typename T>
+void depthwise(const DepthwisePass& s, const T* x, const T* k, const T* bias, T* y, int64_t q0,
+               int64_t q1, T low, T high) {
+  void (*rows)(const DepthwisePass&, const T*, const T*, const T*, T*, int64_t, int64_t, T, T) =
+      &depthwise_rows<T, 0, 1>;
+  if (s.dw == 1 && s.sw == 1) {
+    if (s.kw == 1) rows = &depthwise_rows<T, 1, 1>;
+    if (s.kw == 2) rows = &depthwise_rows<T, 2, 1>;
+    if (s.kw == 3) rows = &depthwise_rows<T, 3, 1>;
+    if (s.kw == 4) rows = &depthwise_rows<T, 4, 1>;
+    if (s.kw == 5) rows = &depthwise_rows<T, 5, 1>;
+    if (s.kw == 7) rows = &depthwise_rows<T, 7, 1>;
+  }
+  if (s.dw == 1 && s.sw == 2) {
+    if (s.kw == 3) rows = &depthwise_rows<T, 3, 2>;
+    if (s.kw == 5) rows = &depthwise_rows<T, 5, 2>;
+    if (s.kw == 7) rows = &depthwise_rows<T, 7, 2>;
+  }
+  rows(s, x, k, bias, y, q0, q1, low, high);
+}
+
+// Adds dy * x to the sums of K neighbouring taps, for `count` pixels side by side.
+template <typename T, int K, int S>
+PF_INLINE void depthwise_grad_pixels(const DepthwisePass& s, const T* x, const T* dy, int64_t count,
+                                     Vec<T> (&acc)[2][K]) {
+  int64_t p = 0;
+  for (; p + 2 <= count; p += 2, x += 2 * S * s.c, dy += 2 * s.out_pixel) {
+    const Vec<T> g[2] = {load<T>(dy), load<T>(dy + s.out_pixel)};
+    PF_UNROLL
+    for (int q = 0; q < S + K; ++q) {
+      const Vec<T> v = load<T>(x + q * s.c);
+      PF_UNROLL
+      for (int i = 0; i < 2; ++i) {
+        const int j = q - i * S;
+        if (j >= 0 && j < K) acc[i][j] += g[i] * v;
+      }
+    }
+  }
+  if (p < count) {
+    const Vec<T> g = load<T>(dy);
+    PF_UNROLL
+    for (int j = 0; j < K; ++j) acc[0][j] += g * load<T>(x + j * s.c);
+  }
+}
+
+// Kernel row i, output rows [q0, q1), channels from c on. x and dy point to these channels.
+template <typename T, int K, int S>
+PF_INLINE void depthwise_grad_row(const DepthwisePass& s, const DepthwiseInside& inside, const T* x,
+                                  const T* dy, T* dk, int64_t i, int64_t q0, int64_t q1,
+                                  int64_t left_over, bool accumulate) {
+  Vec<T> acc[2][K];
+  PF_UNROLL
+  for (int j = 0; j < K; ++j) acc[0][j] = acc[1][j] = Vec<T>{};
+  for (int64_t q = q0; q < q1; ++q) {
+    const int64_t h = q * s.sh + s.top + i * s.dh;
+    if (h < 0 || h >= s.in_h) continue;
+    const T* in = x + h * s.in_w * s.c;
+    const T* out = dy + q * s.out_row;
+    for (int64_t p = 0; p < s.out_w; ++p) {
+      const int64_t column = p * s.sw + s.left;
+      if (p == inside.begin && inside.end > p) {
+        depthwise_grad_pixels<T, K, S>(s, in + column * s.c, out + p * s.out_pixel, inside.end - p,
+                                       acc);
+        p = inside.end - 1;
+        continue;
+      }
+      const Vec<T> g = load<T>(out + p * s.out_pixel);
+      PF_UNROLL
+      for (int j = 0; j < K; ++j) {
+        const int64_t w = column + j * s.dw;
+        if (w >= 0 && w < s.in_w) acc[1][j] += g * load<T>(in + w * s.c);
+      }
+    }
+  }
+  PF_UNROLL
+  for (int j = 0; j < K; ++j, dk += s.c) {
+    const Vec<T> v = acc[0][j] + acc[1][j];
+    if (left_over >= kLanes<T>) {
+      store<T>(dk, accumulate ? load<T>(dk) + v : v);
+    } else {
+      store_part<T>(dk, accumulate ? load_part<T>(dk, left_over) + v : v, left_over);
+    }
+  }
+}
+
+// Any kernel: one tap at a time.
+template <typename T>
+void depthwise_grad_tap(const DepthwisePass& s, const T* x, const T* dy, T* dk, int64_t i,
+                        int64_t j, int64_t q0, int64_t q1, int64_t left_over, bool accumulate) {
+  Vec<T> acc{};
+  for (int64_t q = q0; q < q1; ++q) {
+    const int64_t h = q * s.sh + s.top + i * s.dh;
+    if (h < 0 || h >= s.in_h) continue;
+    for (int64_t p = 0; p < s.out_w; ++p) {
+      const int64_t w = p * s.sw + s.left + j * s.dw;
+      if (w < 0 || w >= s.in_w) continue;
+      acc += load<T>(dy + q * s.out_row + p * s.out_pixel) * load<T>(x + (h * s.in_w + w) * s.c);
+    }
+  }
+  if (left_over >= kLanes<T>) {
+    store<T>(dk, accumulate ? load<T>(dk) + acc : acc);
+  } else {
+    store_part<T>(dk, accumulate ? load_part<T>(dk, left_over) + acc : acc, left_over);
+  }
+}
+
+template <typename T, int K, int S>
+void depthwise_grad_rows(const DepthwisePass& s, const T* x, const T* dy, T* dk, int64_t q0,
+                         int64_t q1, bool accumulate) {
+  const DepthwiseInside inside(s);
+  for (int64_t c = 0; c < s.c; c += kLanes<T>) {
+    for (int64_t i = 0; i < s.kh; ++i) {
+      T* to = dk + i * s.kw * s.c + c;
+      if constexpr (K > 0) {
+        depthwise_grad_row<T, K, S>(s, inside, x + c, dy + c, to, i, q0, q1, s.c - c, accumulate);
+      } else {
+        for (int64_t j = 0; j < s.kw; ++j) {
+          depthwise_grad_tap<T>(s, x + c, dy + c, to + j * s.c, i, j, q0, q1, s.c - c, accumulate);
+        }
+      }
+    }
+  }
+}
+
+template <typename T>
+void depthwise_grad_kernel(const DepthwisePass& s, const T* x, const T* dy, T* dk, int64_t q0,
+                           int64_t q1, bool accumulate) {
+  void (*rows)(const DepthwisePass&, const T*, const T*, T*, int64_t, int64_t, bool) =
+      &depthwise_grad_rows<T, 0, 1>;
+  if (s.dw == 1 && s.sw == 1) {
+    if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 1>;
+    if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 1>;
+    if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 1>;
+  }
+  if (s.dw == 1 && s.sw == 2) {
+    if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 2>;
+    if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 2>;
+    if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 2>;
+  }
+  // Few enough rows that what the kernel rows read again is still in the L1 cache.
+  constexpr int64_t kPixels = 192;
+  const int64_t block = s.out_w < kPixels ? kPixels / (s.out_w > 0 ? s.out_w : 1) : 1;
+  for (int64_t q = q0; q < q1; q += block) {
+    rows(s, x, dy, dk, q, q + block < q1 ? q + block : q1, accumulate || q > q0);
+  }
+}
