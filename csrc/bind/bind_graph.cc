@@ -113,13 +113,15 @@ void bind_graph(py::module_& m) {
           py::arg("tensor"))
       .def(
           "compile",
-          [](const Graph& g, const std::vector<TensorId>& outputs, const py::sequence& shapes) {
+          [](const Graph& g, const std::vector<TensorId>& outputs, const py::sequence& shapes,
+             const std::vector<TensorId>& changing) {
             std::vector<Shape> dims;
             for (py::handle shape : shapes)
               dims.push_back(shape_from(py::reinterpret_borrow<py::sequence>(shape)));
-            return std::make_unique<Plan>(g, outputs, dims);
+            return std::make_unique<Plan>(g, outputs, dims, changing);
           },
-          py::arg("outputs"), py::arg("input_shapes"))
+          py::arg("outputs"), py::arg("input_shapes"),
+          py::arg_v("changing", std::vector<TensorId>(), "()"))
       .def("__str__", &Graph::str);
 
   m.def("infer_shapes", &inferred, py::arg("name"), py::arg("shapes"), py::arg("dtypes"),

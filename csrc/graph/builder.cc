@@ -22,6 +22,7 @@ void PlanBuilder::build() {
 
 void PlanBuilder::make_tensors() {
   for (TensorId id : outputs_) graph_.tensor(id);  // refuses ids of other graphs
+  for (TensorId id : changing_) graph_.tensor(id);
   const size_t inputs = graph_.input_ids().size();
   check(input_shapes_.size() == inputs, "the graph has ", inputs,
         " inputs. Received: ", input_shapes_.size(), " shapes");

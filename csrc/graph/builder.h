@@ -10,8 +10,12 @@ namespace pyframe {
 class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Graph& graph, const std::vector<TensorId>& outputs,
-              const std::vector<Shape>& input_shapes)
-      : plan_(plan), graph_(graph), outputs_(outputs), input_shapes_(input_shapes) {}
+              const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing)
+      : plan_(plan),
+        graph_(graph),
+        outputs_(outputs),
+        input_shapes_(input_shapes),
+        changing_(changing) {}
 
   void build();
 
@@ -34,6 +38,7 @@ class PlanBuilder {
   const Graph& graph_;
   const std::vector<TensorId>& outputs_;
   const std::vector<Shape>& input_shapes_;
+  const std::vector<TensorId>& changing_;
   std::vector<Node> nodes_;
   std::vector<Epilogue> epilogues_;  // storage of fused functions
   std::vector<int> epilogue_of_;     // by node, -1: none

@@ -54,8 +54,8 @@ struct Plan::Running {
 };
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
-           const std::vector<Shape>& input_shapes) {
-  PlanBuilder(*this, graph, outputs, input_shapes).build();
+           const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing) {
+  PlanBuilder(*this, graph, outputs, input_shapes, changing).build();
 }
 
 Plan::~Plan() = default;

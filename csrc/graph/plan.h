@@ -42,9 +42,10 @@ struct InputArray {
 
 class Plan {
  public:
-  // Throws Error naming the operator when shapes do not fit.
+  // Throws Error naming the operator when shapes do not fit. changing: variables that count as new
+  // in every run, although no effect changes them: what depends on them stays out of the prologue.
   Plan(const Graph& graph, const std::vector<TensorId>& outputs,
-       const std::vector<Shape>& input_shapes);
+       const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {});
   ~Plan();
 
   // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output.

@@ -54,6 +54,7 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
 
 std::vector<bool> PlanBuilder::constant_steps(const std::vector<std::vector<int>>& depends) const {
   std::vector<bool> changing(plan_.tensors_.size(), false);
+  for (TensorId id : changing_) changing[static_cast<size_t>(root(id))] = true;
   for (const Step& step : plan_.steps_)
     for (const Operand& operand : step.operands)
       if (operand.access == Access::kUpdate)

@@ -70,29 +70,33 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   if (streamed || l.few_rows(s.lead, macs)) {
     // Cut the columns: every task reads its part of the weights once.
     const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), nr, 8 * nr);
+    const GemmCopy copy = GemmCopy::of(*kernel, std::min(n, group), k, k, 1);
     std::vector<Operand> operands = {read_whole(x), read_whole(b), write_whole(y)};
     if (has_bias) operands.push_back(read_whole(bias));
-    l.tasks(l.def().name.c_str(), ceil_div(n, group), std::move(operands), macs,
-            [=](const Call& c) {
-              const int64_t j = c.begin * group;
-              const int64_t columns = std::min(n, c.end * group) - j;
-              GemmB<T> part = matrix(c.at<T>(1));
-              part.data += j / nr * part.panel;
-              gemm_blocked(*kernel, rows, columns, k, c.at<T>(0), k, 1, part, c.at<T>(2) + j, n,
-                           false, has_bias ? c.at<T>(3) + j : nullptr, epilogue.relu);
-              for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
-            });
+    Step& step = l.tasks(
+        l.def().name.c_str(), ceil_div(n, group), std::move(operands), macs, [=](const Call& c) {
+          const int64_t j = c.begin * group;
+          const int64_t columns = std::min(n, c.end * group) - j;
+          GemmB<T> part = matrix(c.at<T>(1));
+          part.data += j / nr * part.panel;
+          gemm_blocked(*kernel, rows, columns, k, c.at<T>(0), k, 1, part, c.at<T>(2) + j, n, false,
+                       has_bias ? c.at<T>(3) + j : nullptr, epilogue.relu, copy, c.workspace);
+          for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
+        });
+    step.workspace = copy.bytes;
     return;
   }
+  const GemmCopy copy = GemmCopy::of(*kernel, n, k, k, 1);
   std::vector<Operand> operands = {read(x), read_whole(b), write(y)};
   if (has_bias) operands.push_back(read_whole(bias));
   Step& step = l.rows(l.def().name.c_str(), s.lead, std::move(operands), macs, [=](const Call& c) {
     const int64_t m = c.count() * per_lead;
     T* out = c.at<T>(2);
     gemm_blocked(*kernel, m, n, k, c.at<T>(0), k, 1, matrix(c.at<T>(1)), out, n, false,
-                 has_bias ? c.at<T>(3) : nullptr, epilogue.relu);
+                 has_bias ? c.at<T>(3) : nullptr, epilogue.relu, copy, c.workspace);
     epilogue.apply(out, m * n);
   });
+  step.workspace = copy.bytes;
   if (k * n > kHeavyWeights)
     step.preferred_rows = ceil_div(4 * kernel->mr, std::max<int64_t>(1, per_lead));
 }

@@ -22,21 +22,57 @@ struct GemmB {
   static GemmB plain(const T* data, int64_t ld, int64_t nr) { return {data, nr, ld}; }
 };
 
-// c (m x n) = a * b (+ c), blocked over k. a(i, j) = a[i * a_rs + j * a_cs].
+// How the inner dimension is cut: equal blocks, because a short last one would pay the traffic of C
+// for little work.
+inline int64_t gemm_block_k(int64_t k) {
+  return std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, kGemmBlockK))));
+}
+
+// Rows of A at a distance that is a multiple of 4 KiB share one set of the L1 cache, which holds
+// fewer lines than a tile has rows. Blocks of such rows are copied before many columns pass by.
+struct GemmCopy {
+  int64_t rows = 0, pitch = 0;  // of the copy; rows == 0: none is made
+  size_t bytes = 0;
+
+  template <typename T>
+  static GemmCopy of(const KernelTable<T>& kernel, int64_t n, int64_t k, int64_t a_rs,
+                     int64_t a_cs) {
+    constexpr int64_t kColumns = 192;
+    const auto size = static_cast<int64_t>(sizeof(T));
+    if (a_cs != 1 || a_rs * size % 4096 != 0 || n < kColumns) return {};
+    const int64_t rows = 8 * kernel.mr, line = 64;
+    const int64_t pitch = round_up(gemm_block_k(k) * size, line) + line;
+    return {rows, pitch / size, static_cast<size_t>(rows * pitch)};
+  }
+};
+
+// c (m x n) = a * b (+ c), blocked over k. a(i, j) = a[i * a_rs + j * a_cs]. buffer: bytes for
+// `copy`, which is GemmCopy::of these arguments with n or more columns, or {}.
 template <typename T>
 void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k, const T* a,
                   int64_t a_rs, int64_t a_cs, const GemmB<T>& b, T* c, int64_t ldc, bool accumulate,
-                  const std::common_type_t<T>* bias, bool relu) {
+                  const std::common_type_t<T>* bias, bool relu, const GemmCopy& copy = {},
+                  char* buffer = nullptr) {
   static constexpr int64_t kZero[1] = {0};
-  // Equal blocks: a short last block would pay the traffic of C for little work.
-  const int64_t blocks = std::max<int64_t>(1, ceil_div(k, kGemmBlockK));
-  const int64_t block = ceil_div(k, blocks);
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t begin = i * block;
-    const bool last = i + 1 == blocks;
-    kernel.gemm({m, n, 1, std::min(block, k - begin), a + begin * a_cs, a_rs, a_cs, kZero,
-                 b.data + begin * b.row, b.panel, b.row, kZero, c, ldc, accumulate || i > 0,
-                 last ? bias : nullptr, last && relu});
+  const int64_t block = gemm_block_k(k);
+  for (int64_t i = 0; i < m; i += copy.rows) {
+    const int64_t rows = copy.rows == 0 ? m : std::min(copy.rows, m - i);
+    for (int64_t begin = 0; begin == 0 || begin < k; begin += block) {
+      const int64_t depth = std::min(block, k - begin);
+      const bool last = begin + depth == k;
+      const T* from = a + i * a_rs + begin * a_cs;
+      int64_t pitch = a_rs;
+      if (copy.rows > 0) {
+        T* to = reinterpret_cast<T*>(buffer);
+        for (int64_t r = 0; r < rows; ++r) std::copy_n(from + r * a_rs, depth, to + r * copy.pitch);
+        from = to;
+        pitch = copy.pitch;
+      }
+      kernel.gemm({rows, n, 1, depth, from, pitch, a_cs, kZero, b.data + begin * b.row, b.panel,
+                   b.row, kZero, c + i * ldc, ldc, accumulate || begin > 0, last ? bias : nullptr,
+                   last && relu});
+    }
+    if (copy.rows == 0) return;
   }
 }
 

@@ -79,19 +79,23 @@ void lower_of(Lowering& l) {
   const int64_t blocks_m = ceil_div(s.m, block_m);
   const int64_t blocks_n = std::max<int64_t>(1, ceil_div(s.n, std::max<int64_t>(1, block_n)));
   const int64_t a_rs = s.ta ? 1 : s.k, a_cs = s.ta ? s.m : 1;
-  l.tasks("matmul", s.batch * blocks_m * blocks_n,
-          {read_whole(l.x(0)), read_whole(packed), write_whole(l.y())}, s.batch * s.m * s.n * s.k,
-          [=](const Call& c) {
-            for (int64_t t = c.begin; t < c.end; ++t) {
-              const int64_t batch = t / (blocks_m * blocks_n);
-              const int64_t i = t / blocks_n % blocks_m * block_m, j = t % blocks_n * block_n;
-              GemmB<T> b = GemmB<T>::packed(c.at<T>(1), s.k, nr);
-              b.data += (s.shared_b ? 0 : batch) * packed_size + j / nr * b.panel;
-              gemm_blocked(*kernel, std::min(block_m, s.m - i), std::min(block_n, s.n - j), s.k,
-                           c.at<T>(0) + batch * a_size + i * a_rs, a_rs, a_cs, b,
-                           c.at<T>(2) + (batch * s.m + i) * s.n + j, s.n, false, nullptr, false);
-            }
-          });
+  const GemmCopy copy = GemmCopy::of(*kernel, std::min(block_n, s.n), s.k, a_rs, a_cs);
+  Step& step =
+      l.tasks("matmul", s.batch * blocks_m * blocks_n,
+              {read_whole(l.x(0)), read_whole(packed), write_whole(l.y())},
+              s.batch * s.m * s.n * s.k, [=](const Call& c) {
+                for (int64_t t = c.begin; t < c.end; ++t) {
+                  const int64_t batch = t / (blocks_m * blocks_n);
+                  const int64_t i = t / blocks_n % blocks_m * block_m, j = t % blocks_n * block_n;
+                  GemmB<T> b = GemmB<T>::packed(c.at<T>(1), s.k, nr);
+                  b.data += (s.shared_b ? 0 : batch) * packed_size + j / nr * b.panel;
+                  gemm_blocked(*kernel, std::min(block_m, s.m - i), std::min(block_n, s.n - j), s.k,
+                               c.at<T>(0) + batch * a_size + i * a_rs, a_rs, a_cs, b,
+                               c.at<T>(2) + (batch * s.m + i) * s.n + j, s.n, false, nullptr, false,
+                               copy, c.workspace);
+                }
+              });
+  step.workspace = copy.bytes;
 }
 
 void lower(Lowering& l) {

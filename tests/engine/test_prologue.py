@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from pyframe import _core
@@ -32,6 +33,17 @@ def product(x: Array, w: Array) -> Array:
 def test_packing_leaves_the_step() -> None:
     assert "prologue" in layer()[0].describe()
     assert "prologue" not in layer(update=True)[0].describe()
+
+
+def test_variables_that_count_as_changing_stay_out() -> None:
+    graph = _core.Graph()
+    x, w = (graph.variable(_core.Variable((200, 200), "float32", name)) for name in "xw")
+    (y,) = graph.op("matmul", [x, w])
+    plans = [graph.compile([y], [], changing) for changing in ([], [x], [x, w])]
+    # The packing of w and the product; the packing alone; nothing.
+    assert [plan.describe().count("prologue") for plan in plans] == [2, 1, 0]
+    with pytest.raises(ValueError, match="tensor"):
+        graph.compile([y], [], [99])
 
 
 def test_new_values_are_seen() -> None:

@@ -173,6 +173,7 @@ def matmul() -> Cases:
     triples = [(n, turn(i, 5), turn(i, 7)) for i, n in enumerate(SIZES)]
     triples += [(n, n, n) for n in SIZES] + [(1, 100, 64), (130, 129, 131), (33, 300, 40)]
     triples += [(67, 1030, 70), (300, 33, 530)]  # several blocks of every blocked loop
+    triples += [(123, 1024, 200)]  # rows at a distance of 4 KiB, which are copied
     for position, (m, k, n) in enumerate(triples):
         for ta, tb in ((False, False), (True, False), (False, True), (True, True)):
             rng = rng_for(5, m, k, n)
@@ -194,6 +195,7 @@ def dense() -> Cases:
     triples += [(turn(i, 5), turn(i, 11), n) for i, n in enumerate(SIZES)]
     triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67)]
     triples += [(70, 1100, 540), (2, 600, 2100)]  # several blocks of every blocked loop
+    triples += [(123, 1024, 200), (5, 2048, 230)]  # rows at a distance of 4 KiB, which are copied
     for i, (m, k, n) in enumerate(triples):
         rng = rng_for(6, m, k, n)
         lead = (m,) if i % 4 else (2, m)

@@ -1,0 +1,150 @@
+"""Matrix products against NumPy and torch: python -m bench.products --threads 1 2
+
+y = x w for float32 matrices of several sizes, every framework in its own process, turn by turn;
+the median of the turns counts. pyframe is measured twice: with w packed in every product, as in a
+training step, and with w packed before, as in prediction. PYFRAME_BENCH_PYTHON_TORCH names the
+interpreter of torch.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from bench.frameworks import ROOT
+
+SIZES = (*((n, n, n) for n in (64, 128, 256, 512, 1024, 2048)), (32, 784, 128), (128, 1152, 256),
+         (3136, 576, 64), (784, 1152, 128))  # fmt: skip
+SIDES = ("pyframe", "pyframe, w packed", "numpy", "torch")
+Product = Callable[[int], Any]  # computes that many products
+
+
+def pyframe_product(x: Any, w: Any, packed: bool) -> Product:
+    from bench.conftest import stored
+    from pyframe import _core
+
+    graph = _core.Graph()
+    a, b = stored(graph, x), stored(graph, w)
+    (y,) = graph.op("matmul", [a, b])
+    target = stored(graph, np.zeros((x.shape[0], w.shape[1]), np.float32))
+    graph.op("assign", [target, y])
+    plan = graph.compile([], [], [a] if packed else [a, b])
+    return lambda steps: plan.run_steps([], [], None, 0, steps)
+
+
+def numpy_product(x: Any, w: Any) -> Product:
+    out = np.empty((x.shape[0], w.shape[1]), np.float32)
+    return lambda steps: [np.matmul(x, w, out=out) for _ in range(steps)]
+
+
+def torch_product(x: Any, w: Any, threads: int) -> Product:
+    import torch
+
+    torch.set_num_threads(threads)
+    a, b = torch.from_numpy(x), torch.from_numpy(w)
+    out = torch.empty(x.shape[0], w.shape[1])
+
+    def run(steps: int) -> None:
+        with torch.inference_mode():
+            for _ in range(steps):
+                torch.mm(a, b, out=out)
+
+    return run
+
+
+def serve(side: str, threads: int) -> None:
+    """Answers lines [size, products] with the seconds they took."""
+    if side.startswith("pyframe"):
+        import pyframe
+
+        pyframe.set_num_threads(threads)
+    products: dict[tuple[int, ...], Product] = {}
+    for line in sys.stdin:
+        size, steps = json.loads(line)
+        m, k, n = size
+        if tuple(size) not in products:
+            rng = np.random.RandomState(0)
+            x, w = (rng.uniform(-1, 1, s).astype(np.float32) for s in ((m, k), (k, n)))
+            products[m, k, n] = (
+                numpy_product(x, w) if side == "numpy"
+                else torch_product(x, w, threads) if side == "torch"
+                else pyframe_product(x, w, side != "pyframe")
+            )  # fmt: skip
+            products[m, k, n](3)
+        run = products[m, k, n]
+        run(max(1, steps // 8))
+        start = time.perf_counter()
+        run(steps)
+        print((time.perf_counter() - start) / steps, flush=True)
+
+
+class Side:
+    """One framework in one process."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        python = sys.executable
+        if name == "torch":
+            python = os.environ.get("PYFRAME_BENCH_PYTHON_TORCH", python)
+        # Some machines pin an old OpenBLAS to slow kernels by these variables.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+        command = [python, "-m", "bench.products", "--serve", name, "--threads", str(threads)]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+
+    def seconds(self, size: tuple[int, ...], steps: int) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([size, steps]) + "\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+def compare(threads: int, rounds: int, turn: float) -> None:
+    from pyframe import _core
+
+    sides = {name: Side(name, threads) for name in SIDES}
+    peak = _core.measure_fma_peak(threads)
+    print(f"\n{threads} threads, FMA peak {peak / 1e9:.0f} GFLOP/s\n\n| m x k x n | "
+          + " | ".join(f"{name}, GFLOP/s" for name in SIDES)
+          + " | % of peak | against the best peer |\n|---" + "|---" * 6 + "|")  # fmt: skip
+    for size in SIZES:
+        flops = 2 * size[0] * size[1] * size[2]
+        steps = {n: max(1, round(turn / s.seconds(size, 3))) for n, s in sides.items()}
+        found: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(rounds):
+            for name, side in sides.items():
+                found[name].append(side.seconds(size, steps[name]))
+                time.sleep(0.01)
+        speed = {name: flops / median(times) for name, times in found.items()}
+        peer = max(speed["numpy"], speed["torch"])
+        print(f"| {size[0]} x {size[1]} x {size[2]} | "
+              + " | ".join(f"{v / 1e9:.0f}" for v in speed.values())
+              + f" | {100 * speed['pyframe'] / peak:.0f}, {100 * speed[SIDES[1]] / peak:.0f} %"
+              + f" | {speed['pyframe'] / peer:.2f}x, {speed[SIDES[1]] / peer:.2f}x |",
+              flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.products", description=__doc__)
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--round-ms", type=float, default=30)
+    parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve, options.threads[0])
+        return
+    for threads in options.threads:
+        compare(threads, options.rounds, options.round_ms / 1000)
+
+
+if __name__ == "__main__":
+    main()
