@@ -94,7 +94,8 @@ def test_operators_and_functions_on_tensors() -> None:
     a = Input((4,))
     tensors = [
         2.0 - a, a / 4.0, -a, a**2, abs(a), a.reshape(-1, 2, 2), a.sum(axis=-1), ops.softmax(a),
-        ops.concatenate([a, a], axis=0), np.maximum(a, 0.5), ops.matmul(a, np.eye(4)), a @ np.eye(4),
+        ops.concatenate([a, a], axis=0), np.maximum(a, 0.5), ops.matmul(a, np.eye(4)),
+        a @ np.eye(4),
         ops.clip(x=a, x_min=-1.0, x_max=1.0),
     ]  # fmt: skip
     found = Model(a, tensors).predict(X)
@@ -231,7 +232,7 @@ class Merge(Model):
 def test_subclasses() -> None:
     model = Scaled(3, name="s")
     assert model.predict(X).shape == (6, 3)
-    assert [layer.name for layer in model.layers][0].startswith("input_layer")
+    assert model.layers[0].name.startswith("input_layer")
     again = Scaled.from_config(model.get_config())
     assert again.output_shape == (None, 3)
     merge = Merge()
