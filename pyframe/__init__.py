@@ -33,6 +33,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "build_config",
     "callbacks",
     "config",
@@ -57,9 +58,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Data sets are rarely needed by a program that only predicts: load them when asked for.
-    if name == "datasets":
+    # Not every program needs these: they are loaded when asked for.
+    if name in ("applications", "datasets"):
         import importlib
 
-        return importlib.import_module("pyframe.datasets")
+        return importlib.import_module(f"pyframe.{name}")
     raise AttributeError(f"module 'pyframe' has no attribute {name!r}")

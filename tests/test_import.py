@@ -38,7 +38,7 @@ def test_every_public_name_exists(tmp_path: Path) -> None:
     code = """
 import importlib, pyframe
 for name in ["pyframe", *(f"pyframe.{m}" for m in (
-    "activations callbacks datasets initializers layers losses metrics models ops "
+    "activations applications callbacks datasets initializers layers losses metrics models ops "
     "optimizers regularizers saving utils").split())]:
     module = importlib.import_module(name)
     missing = [n for n in getattr(module, "__all__", []) if not hasattr(module, n)]

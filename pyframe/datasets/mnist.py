@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from pyframe.datasets.arrays import Split, load_images
-from pyframe.datasets.download import data_home, fetch
+from pyframe.utils.download import data_home, fetch
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
