@@ -70,6 +70,14 @@ def hard_sigmoid(x: Any) -> Any:
     return ops.hard_sigmoid(x)
 
 
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """Returns clip(0.2 * x + 0.5, 0, 1), what `hard_sigmoid` was before Keras 3.
+
+    Models from files of those versions use it; Keras 3 knows it under no name.
+    """
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
 def tanh(x: Any) -> Any:
     """Returns the hyperbolic tangent."""
     return ops.tanh(x)
@@ -187,6 +195,7 @@ _BY_NAME: dict[str, Activation] = {
         selu,
         sigmoid,
         hard_sigmoid,
+        hard_sigmoid_keras2,
         tanh,
         softplus,
         softsign,

@@ -42,8 +42,12 @@ class NonFiniteError(PyframeError, ValueError):
     """The loss became NaN or infinite and `on_nan="raise"` was asked for."""
 
 
-class ModelFormatError(PyframeError, ValueError):
-    """A file is no file of pyframe, is damaged, or does not fit the model."""
+class ModelFileError(PyframeError, ValueError):
+    """A file of a model or of weights cannot be used; base of the classes below."""
+
+
+class ModelFormatError(ModelFileError):
+    """A file is no file of a model, is damaged, or does not fit the model."""
 
 
 class IntegrityError(ModelFormatError):
@@ -52,6 +56,10 @@ class IntegrityError(ModelFormatError):
 
 class ResourceLimitError(ModelFormatError):
     """A file asks for more memory than it may have."""
+
+
+class UnsafeModelError(ModelFormatError):
+    """A file holds code, or refers to other files; pyframe runs no code from files."""
 
 
 class CheckpointError(PyframeError, OSError):

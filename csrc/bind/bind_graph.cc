@@ -83,7 +83,13 @@ void bind_graph(py::module_& m) {
       .def_property_readonly("dtype", [](const Variable& v) { return dtype_name(v.spec().dtype); })
       .def_property_readonly("version", &Variable::version)
       .def("numpy", &value_of)
-      .def("assign", &assign, py::arg("value"));
+      .def("assign", &assign, py::arg("value"))
+      .def("memory",
+           [](const py::object& self) {
+             const auto& v = self.cast<const Variable&>();
+             return py::array(numpy_dtype(v.spec().dtype), v.spec().shape, v.data(), self);
+           })
+      .def("touch", &Variable::touch);
 
   py::class_<Graph>(m, "Graph")
       .def(py::init<>())

@@ -10,19 +10,23 @@ from typing import Any
 from pyframe.callbacks.callback import Callback, Logs
 from pyframe.callbacks.checks import check_path, check_save_freq
 from pyframe.callbacks.model_checkpoint import BatchCounter
-from pyframe.errors import CheckpointError, ConfigurationError, ModelFormatError, warn
-
-_KIND = "backup"
+from pyframe.errors import (
+    CheckpointError,
+    ConfigurationError,
+    ModelFileError,
+    ModelFormatError,
+    warn,
+)
 
 
 class BackupAndRestore(Callback):
     """Makes a training that was interrupted go on as if nothing had happened.
 
-    The state of the training goes to a file in `backup_dir`: weights, optimizer, random streams
-    of shuffling and dropout, epoch (and batch), history, and the state of callbacks such as
-    EarlyStopping. When the same program is started again, `fit` goes on from there and ends with
-    bit-identical weights, if the data are arrays or a Sequence. A generator starts anew. When
-    training ends the file is deleted.
+    The state of the training goes to one file in `backup_dir`, latest.weights.h5: weights and
+    optimizer as Keras keeps them, random streams of shuffling and dropout, epoch (and batch),
+    history, and the state of callbacks such as EarlyStopping. When the same program is started
+    again, `fit` goes on from there and ends with bit-identical weights, if the data are arrays or
+    a Sequence. A generator starts anew. When training ends the file is deleted.
 
     Args:
         backup_dir: folder for the file, of this training alone; made if it is missing.
@@ -49,8 +53,8 @@ class BackupAndRestore(Callback):
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._counter = BatchCounter(check_save_freq(save_freq))
-        self._latest = Path(self.backup_dir) / "latest.backup"
-        self._previous = Path(self.backup_dir) / "previous.backup"
+        self._latest = Path(self.backup_dir) / "latest.weights.h5"
+        self._previous = Path(self.backup_dir) / "previous.weights.h5"
 
     @property
     def skips_batches(self) -> bool:
@@ -60,10 +64,10 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Goes on from the saved state, if there is one."""
         run = self._run()
-        state = self._read()
-        if state is not None:
+        path = self._find()
+        if path is not None:
             # Other callbacks start anew in their own `on_train_begin`: wait for them.
-            run.afterwards(lambda: self._restore(run, state))
+            run.afterwards(lambda: self._restore(run, path))
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Saves if it is time to."""
@@ -98,7 +102,7 @@ class BackupAndRestore(Callback):
         return run
 
     def _save(self) -> None:
-        from pyframe.saving.records import read_record, write_record
+        from pyframe.saving.training import copy_file, save_training
 
         try:
             Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
@@ -110,18 +114,19 @@ class BackupAndRestore(Callback):
                 self.backup_dir,
             ) from error
         if self.double_checkpoint and self._latest.exists():
-            write_record(self._previous, _KIND, read_record(self._latest, _KIND).load())
-        write_record(self._latest, _KIND, self._run().get_state())
+            copy_file(self._latest, self._previous)
+        save_training(self.model, self._latest, self._run().get_state())
 
-    def _read(self) -> Any:
-        from pyframe.saving.records import read_record
+    def _find(self) -> Path | None:
+        from pyframe.saving.training import check_training
 
         for path in (self._latest, self._previous):
             if not path.exists():
                 continue
             try:
-                return read_record(path, _KIND).load()
-            except ModelFormatError as error:
+                check_training(path)
+                return path
+            except ModelFileError as error:
                 if path is self._previous or not self._previous.exists():
                     raise ModelFormatError(
                         f"{error} Delete the folder {self.backup_dir!r} to start from the "
@@ -130,10 +135,12 @@ class BackupAndRestore(Callback):
                 warn(f"{error} The backup before it is used.")
         return None
 
-    def _restore(self, run: Any, state: Any) -> None:
+    def _restore(self, run: Any, path: Path) -> None:
+        from pyframe.saving.training import load_training
+
         try:
-            run.set_state(state)
-        except (ModelFormatError, KeyError, TypeError, IndexError, ValueError) as error:
+            load_training(self.model, path, run.set_state)
+        except (ModelFileError, KeyError, TypeError, IndexError, ValueError) as error:
             raise ConfigurationError(
                 f"The backup in {self.backup_dir!r} belongs to another training: {error}. Delete "
                 "the folder to start from the beginning."

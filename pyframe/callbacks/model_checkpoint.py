@@ -12,7 +12,7 @@ from pyframe.callbacks.callback import Logs
 from pyframe.callbacks.checks import check_path, check_save_freq
 from pyframe.callbacks.monitor_callback import MonitorCallback
 from pyframe.errors import CheckpointError, ConfigurationError, warn
-from pyframe.saving.publish import refuse_foreign_format
+from pyframe.saving.model_file import check_model_name, check_weights_name
 
 
 class BatchCounter:
@@ -46,7 +46,8 @@ class ModelCheckpoint(MonitorCallback):
 
     Args:
         filepath: path of the file; may contain `{epoch}` and `{batch}` (from 1) and names of the
-            logs, with formats: "{epoch:02d}-{val_loss:.2f}.keras". Missing folders are made.
+            logs, with formats: "{epoch:02d}-{val_loss:.2f}.keras". Missing folders are made. The
+            ending decides about the format: .keras or .h5; for weights alone .weights.h5 or .h5.
         monitor: key of the logs to watch, for `save_best_only`.
         verbose: 1 prints what is saved.
         save_best_only: whether to save only if the monitored value is the best so far.
@@ -79,7 +80,7 @@ class ModelCheckpoint(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = check_path(filepath, "filepath")
-        refuse_foreign_format(self.filepath)
+        (check_weights_name if save_weights_only else check_model_name)(self.filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only

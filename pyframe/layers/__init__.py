@@ -38,7 +38,7 @@ from pyframe.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPa
 from pyframe.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPooling2D
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
 from pyframe.layers.scaling import Normalization, Rescaling
-from pyframe.layers.serialization import deserialize_from, serialize
+from pyframe.layers.serialization import deserialize_from, register_class, serialize
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
 Convolution2D = Conv2D
@@ -102,6 +102,7 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "deserialize",
+    "register_class",
     "serialize",
 ]
 
@@ -110,11 +111,6 @@ _CLASSES: dict[str, type[Layer]] = {
     for name, value in list(globals().items())
     if isinstance(value, type) and issubclass(value, Layer)
 }
-
-
-def register_class(cls: type[Layer]) -> None:
-    """Adds a class, a kind of model for instance, to those that configurations may name."""
-    _CLASSES[cls.__name__] = cls
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

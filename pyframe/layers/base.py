@@ -17,7 +17,7 @@ from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, Shap
 from pyframe.layers.arguments import shape_argument
 from pyframe.layers.connected import Connected
 from pyframe.layers.input_spec import InputSpec
-from pyframe.layers.serialization import serialize_value
+from pyframe.layers.serialization import policy, policy_name, serialize_value
 from pyframe.layers.weights import structure_version
 from pyframe.lookup import reject_unknown
 from pyframe.naming import auto_name
@@ -129,7 +129,7 @@ class Layer(Connected):
         self._init_weights(
             name or auto_name(cls.__name__),
             trainable,
-            floatx() if dtype is None else standardize_dtype(dtype),
+            floatx() if dtype is None else standardize_dtype(policy_name(dtype)),
         )
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._build_shape: Any = None
@@ -394,12 +394,16 @@ class Layer(Connected):
                 for name in inspect.signature(cls.__dict__["__init__"]).parameters:
                     if name in self.__dict__ and name not in config:
                         config[name] = serialize_value(self.__dict__[name])
-        config |= {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        config |= {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_value(self.activity_regularizer)
-        if self._input_shape_argument is not None:
-            config["input_shape"] = self._input_shape_argument
         return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Returns the shape that the weights were made for, None without weights."""
+        if self._build_shape is None or not self._own_weights:
+            return None
+        return {"input_shape": self._build_shape}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -32,18 +32,19 @@ _budget = threading.local()
 
 
 @contextmanager
-def weight_budget(size: int) -> Iterator[None]:
+def weight_budget(size: int, blank: bool = False) -> Iterator[None]:
     """Limits the weights that are made inside the block (by this thread).
 
     Args:
         size: number of bytes that all of them may have together.
+        blank: whether initializers need not run, because other values replace theirs at once.
     """
-    before = getattr(_budget, "left", None)
-    _budget.left = size
+    before = getattr(_budget, "left", None), getattr(_budget, "blank", False)
+    _budget.left, _budget.blank = size, blank
     try:
         yield
     finally:
-        _budget.left = before
+        _budget.left, _budget.blank = before
 
 
 def _spend(label: str, shape: tuple[int, ...], dtype: str) -> None:
@@ -55,8 +56,8 @@ def _spend(label: str, shape: tuple[int, ...], dtype: str) -> None:
         size *= int(n)
     if size > left:
         raise ResourceLimitError(
-            f"{label} needs {size} bytes for a weight of shape {shape}, but the weights of the "
-            f"file have only {left} bytes more."
+            f"{label} needs {size} bytes for a weight of shape {shape}, but there are only {left} "
+            "bytes left for all weights that follow."
         )
     _budget.left = left - size
 
@@ -165,7 +166,8 @@ class WeightHolder:
         name = name or f"variable_{len(self._own_weights)}"
         kind = standardize_dtype(dtype) if dtype is not None else self.dtype
         _spend(self.label, dims, kind)
-        make = initializers.get(initializer) or initializers.get("glorot_uniform")
+        blank = getattr(_budget, "blank", False)
+        make = initializers.get("zeros" if blank else initializer or "glorot_uniform")
         assert make is not None
         weight = Variable(
             np.asarray(make(tuple(int(n) for n in dims), dtype=kind)),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import by_name, object_config, split_config
+from pyframe.lookup import by_name, known_arguments, object_config, split_config
 from pyframe.losses.align import align, check_same_shape
 from pyframe.losses.classes import (
     CategoricalHinge,
@@ -207,7 +207,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return own[config] if config in own else get(config)
     name, arguments = split_config("loss", config)
     found: Any = by_name("loss", name, {**_CLASSES, **own})
-    return found.from_config(arguments)
+    return found.from_config(known_arguments(found, arguments))
 
 
 def get(identifier: Any) -> Any:

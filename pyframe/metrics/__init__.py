@@ -12,7 +12,7 @@ from typing import Any
 
 from pyframe import losses
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import by_name, object_config, split_config
+from pyframe.lookup import by_name, known_arguments, object_config, split_config
 from pyframe.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -274,7 +274,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return own[config]() if config in own else get(config)
     name, arguments = split_config("metric", config)
     found: Any = by_name("metric", name, {**_CLASSES, **own})
-    return found.from_config(arguments)
+    return found.from_config(known_arguments(found, arguments))
 
 
 def get(identifier: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from pyframe import losses, optimizers
 from pyframe import metrics as metrics_module
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import object_config
+from pyframe.lookup import object_config, plain
 from pyframe.metrics import Metric
 
 Shape = tuple[int | None, ...]
@@ -215,16 +215,13 @@ class Compiled:
 
     def get_config(self) -> dict[str, Any]:
         """Returns plain data from which `Model.compile_from_config` compiles again."""
-
-        def plain(value: Any) -> Any:
-            if value is None or isinstance(value, str):
-                return value
-            return object_config(value) if hasattr(value, "get_config") else value.__name__
-
         return {
             "optimizer": object_config(self.optimizer),
             "loss": plain(self.loss),
-            "loss_weights": self.loss_weight,
-            "metrics": [plain(m) for m in self.metrics],
-            "weighted_metrics": [plain(m) for m in self.weighted_metrics],
+            "loss_weights": None if self.loss_weight == 1.0 else self.loss_weight,
+            "metrics": plain(self.metrics) or None,
+            "weighted_metrics": plain(self.weighted_metrics) or None,
+            "run_eagerly": False,
+            "steps_per_execution": 1,
+            "jit_compile": False,
         }

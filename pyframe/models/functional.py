@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyframe.layers.serialization import policy
 from pyframe.models.graph_config import graph_config, graph_from_config
 from pyframe.models.model import Model
 
@@ -33,7 +34,8 @@ class Functional(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns layers, calls, inputs and outputs as plain data, as Keras writes them."""
-        return {"name": self.name, "trainable": self._trainable, **graph_config(self._graph())}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": policy(self.dtype)}
+        return own | graph_config(self._graph())
 
     @classmethod
     def from_config(

@@ -10,9 +10,10 @@ import numpy as np
 
 from pyframe import nest
 from pyframe.errors import ConfigurationError, NotBuiltError
-from pyframe.layers.base import Layer, shapes_in
+from pyframe.layers.base import shapes_in
 from pyframe.layers.serialization import serialize
 from pyframe.layers.weights import structure_changed
+from pyframe.lookup import plain
 from pyframe.models.fitting import Trainer
 from pyframe.models.layer_graph import LayerGraph
 from pyframe.ops.dtypes import Array, common_float
@@ -272,7 +273,7 @@ class Model(Trainer):
 
     def to_json(self, **options: Any) -> str:
         """Returns the architecture as JSON, without weights; `options` go to json.dumps."""
-        return json.dumps(serialize(self), default=_plain, **options)
+        return json.dumps(plain(serialize(self)), **options)
 
     def save(
         self,
@@ -294,16 +295,10 @@ class Model(Trainer):
         """Reads weights from a file and reports what was loaded; see `saving.load_weights`."""
         return load_weights(self, filepath, skip_mismatch, by_name)
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Returns the shape that the model is built for, None before."""
+        return None if self._build_shape is None else {"input_shape": self._build_shape}
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns what `compile` was given as plain data, None before compile."""
         return None if self._compiled is None else self._compiled.get_config()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.integer, np.floating)):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Layer):
-        return serialize(value)
-    raise TypeError(f"{value!r} cannot be written as JSON")

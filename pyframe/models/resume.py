@@ -9,17 +9,6 @@ import numpy as np
 
 from pyframe.models.feeds import Feed
 from pyframe.models.steps import Totals
-from pyframe.saving.variables import (
-    assign_all,
-    check_entries,
-    describe,
-    fits,
-    match_optimizer,
-    match_weights,
-    model_weights,
-    optimizer_variables,
-    random_states,
-)
 from pyframe.utils.random import get_stream_state, set_stream_state
 
 
@@ -89,47 +78,33 @@ class TrainingRun:
         return totals, self.batch
 
     def get_state(self) -> dict[str, Any]:
-        """Returns the whole state as plain data and arrays."""
-        model = self._model
+        """Returns what is to be known besides the model, as plain data and arrays."""
         return {
             "epoch": self.epoch,
             "batch": self.batch,
-            "stopped": bool(model.stop_training),
+            "stopped": bool(self._model.stop_training),
             "logs": _plain(self.logs),
             "totals": None if self.totals is None else self.totals.get_state(),
-            "weights": describe(model_weights(model)),
-            "optimizer": describe(optimizer_variables(model.optimizer)),
-            "random": describe(random_states(model)),
             "stream": get_stream_state(),
             "feed": _plain(self._feed.get_state()),
             "callbacks": {name: _plain(c.get_state()) for name, c in self._stateful().items()},
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on from what `get_state` returned; nothing changes if it does not fit.
+        """Goes on from what `get_state` returned.
 
         Raises:
-            ModelFormatError, ValueError, KeyError, TypeError: if it belongs to another training.
+            ValueError, KeyError, TypeError: if it belongs to another training.
         """
-        model, callbacks = self._model, self._stateful()
-        pairs, _ = match_weights(model, check_entries(state["weights"], "weights"), False, False)
-        pairs += match_optimizer(model, check_entries(state["optimizer"], "optimizer variables"))
-        own = random_states(model)
-        entries = check_entries(state["random"], "random states")
-        if {e["key"] for e in entries} != set(own):
-            raise ValueError("its layers draw other random numbers")
-        pairs += [(own[e["key"]], e["value"]) for e in entries]
-        if not all(fits(variable, value) for variable, value in pairs):
-            raise ValueError("its variables have other shapes")
-        epoch, batch = int(state["epoch"]), int(state["batch"])
+        callbacks = self._stateful()
+        epoch, batch, logs = int(state["epoch"]), int(state["batch"]), dict(state["logs"])
         self._feed.set_state(state["feed"])
-        assign_all(pairs)
         set_stream_state(state["stream"])
         for name in callbacks.keys() & state["callbacks"].keys():
             callbacks[name].set_state(state["callbacks"][name])
-        self.epoch, self.batch, self.logs = epoch, batch, state["logs"]
+        self.epoch, self.batch, self.logs = epoch, batch, logs
         self._saved_totals = state["totals"]
-        model.stop_training = bool(state["stopped"])
+        self._model.stop_training = bool(state["stopped"])
 
     def _stateful(self) -> dict[str, Any]:
         # By class and number, so that a callback without a state may come or go.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyframe.errors import ConfigurationError, NotBuiltError
 from pyframe.layers import InputLayer, Layer, deserialize
-from pyframe.layers.serialization import serialize
+from pyframe.layers.serialization import policy, serialize
 from pyframe.layers.weights import structure_changed
 from pyframe.models.layer_graph import LayerGraph
 from pyframe.models.model import Model
@@ -187,7 +187,9 @@ class Sequential(Model):
         return {
             "name": self.name,
             "trainable": self._trainable,
+            "dtype": policy(self.dtype),
             "layers": [serialize(layer) for layer in [*first, *self._layers]],
+            **({} if self._input is None else {"build_input_shape": self._input.batch_shape}),
         }
 
     @classmethod

@@ -146,6 +146,19 @@ class Variable(Arithmetic):
         """Returns a copy of the numbers."""
         return self._core.numpy()
 
+    @contextmanager
+    def storage(self) -> Iterator[Array]:
+        """Gives the engine's own memory to a block that fills it, without a copy.
+
+        Yields:
+            A writable array; it must not be used after the block, nor while the variable is in
+            use.
+        """
+        try:
+            yield self._core.memory()
+        finally:
+            self._core.touch()
+
     def assign(self, value: Any) -> None:
         """Replaces the numbers: at once, or in every run if the value is symbolic.
 

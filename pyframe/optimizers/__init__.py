@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import by_name, object_config, split_config
+from pyframe.lookup import by_name, known_arguments, object_config, split_config
 from pyframe.optimizers import schedules
 from pyframe.optimizers.adagrad import Adadelta, Adagrad
 from pyframe.optimizers.adam import Adam, AdamW
@@ -87,5 +87,5 @@ def deserialize(
     rate = arguments.get("learning_rate")
     if isinstance(rate, dict):
         arguments["learning_rate"] = schedules.deserialize(rate, custom_objects)
-    made: Optimizer = cls.from_config(arguments)
+    made: Optimizer = cls.from_config(known_arguments(cls, arguments))
     return made

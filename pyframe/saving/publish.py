@@ -16,23 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from pyframe.errors import CheckpointError, ConfigurationError, PyframeError
+from pyframe.errors import CheckpointError, PyframeError
 
 _numbers = itertools.count()
-_FOREIGN = (".h5", ".hdf5")
-
-
-def refuse_foreign_format(path: str) -> None:
-    """Refuses names that promise another format.
-
-    Raises:
-        ConfigurationError: for a path that ends in .h5 or .hdf5.
-    """
-    if path.lower().endswith(_FOREIGN):
-        raise ConfigurationError(
-            f"HDF5 files are not supported. Received: filepath={path!r}. Choose a name that ends "
-            "in '.keras' or in anything else; the file is pyframe's own."
-        )
 
 
 def publish(path: Path, write: Callable[[BinaryIO], None], check: Callable[[Path], None]) -> None:
@@ -40,7 +26,7 @@ def publish(path: Path, write: Callable[[BinaryIO], None], check: Callable[[Path
 
     Args:
         path: where the file shall be; its folder must exist. A link is followed.
-        write: writes the contents.
+        write: writes the contents to a file open for reading and writing.
         check: reads the finished file and raises an error if it is not as it should be.
 
     Raises:
@@ -53,7 +39,7 @@ def publish(path: Path, write: Callable[[BinaryIO], None], check: Callable[[Path
         _remove_stale(target)
         temporary = target.with_name(f"{_prefix(target)}{os.getpid()}-{next(_numbers)}")
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from pyframe.errors import ConfigurationError
-from pyframe.lookup import by_name, split_config
+from pyframe.lookup import by_name, known_arguments, split_config
 
 C = TypeVar("C", bound="Configurable")
 
@@ -76,5 +76,5 @@ def build(
     class_name, arguments = split_config(kind, config)
     found: Any = by_name(kind, class_name, {**table, **(custom_objects or {})})
     if hasattr(found, "from_config"):
-        return found.from_config(arguments)
+        return found.from_config(known_arguments(found, arguments))
     return found(**arguments)

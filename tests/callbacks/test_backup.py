@@ -105,8 +105,8 @@ def test_killed_and_resumed_gives_the_same_bytes(
         # it resumes from a copy of its first backup.
         assert launch(broken, freq, 9, source) == -9
         (whole / "backup").mkdir()
-        backup = (broken / "backup" / "latest.backup").read_bytes()
-        (whole / "backup" / "latest.backup").write_bytes(backup)
+        backup = (broken / "backup" / "latest.weights.h5").read_bytes()
+        (whole / "backup" / "latest.weights.h5").write_bytes(backup)
         (whole / "log.csv").write_bytes((broken / "log.csv").read_bytes())
     assert launch(whole, freq, 0, source) == 0
     for kill_at in kills:
@@ -143,14 +143,14 @@ def test_the_folder_goes_with_the_training_only_if_it_is_empty(tmp_path: Path) -
     folder = tmp_path / "deep" / "backup"
     model = small_model()
     interrupted(folder, model)
-    assert [p.name for p in folder.iterdir()] == ["latest.backup"]
+    assert [p.name for p in folder.iterdir()] == ["latest.weights.h5"]
     (folder / "mine").write_text("x")
     history = model.fit(*small_data(), epochs=5, verbose=0, callbacks=[BackupAndRestore(folder)])
     assert history.epoch == [0, 1, 2, 3, 4]
     assert [p.name for p in folder.iterdir()] == ["mine"]
     keeping = BackupAndRestore(tmp_path / "kept", delete_checkpoint=False)
     model.fit(*small_data(), epochs=2, verbose=0, callbacks=[keeping])
-    assert (tmp_path / "kept" / "latest.backup").exists()
+    assert (tmp_path / "kept" / "latest.weights.h5").exists()
     before = model.get_weights()
     history = model.fit(*small_data(), epochs=2, verbose=0, callbacks=[keeping])
     assert history.epoch == [0, 1]
@@ -172,12 +172,12 @@ def test_a_stop_is_remembered(tmp_path: Path) -> None:
 def test_the_backup_before_the_latest(tmp_path: Path) -> None:
     model = small_model()
     interrupted(tmp_path, model, 3, double_checkpoint=True)
-    latest = tmp_path / "latest.backup"
+    latest = tmp_path / "latest.weights.h5"
     latest.write_bytes(latest.read_bytes()[:-200])
-    (tmp_path / "previous.backup").rename(tmp_path / "aside")
+    (tmp_path / "previous.weights.h5").rename(tmp_path / "aside")
     with pytest.raises(ModelFormatError, match=r"latest.*Delete the folder"):
         model.fit(*small_data(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
-    (tmp_path / "aside").rename(tmp_path / "previous.backup")
+    (tmp_path / "aside").rename(tmp_path / "previous.weights.h5")
     with pytest.warns(UserWarning, match="The backup before it is used"):
         history = model.fit(
             *small_data(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)]

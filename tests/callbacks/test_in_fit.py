@@ -57,23 +57,26 @@ def test_the_best_model_comes_back(tmp_path: Path) -> None:
 
 def test_weights_only_and_verbose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = small_model()
-    path = str(tmp_path / "{epoch}.weights")
+    path = str(tmp_path / "{epoch}.weights.h5")
     fit(model, ModelCheckpoint(path, save_weights_only=True, verbose=1, period=2))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["2.weights", "4.weights"]
-    assert f"Epoch 2: saving model to {tmp_path}/2.weights" in capsys.readouterr().out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["2.weights.h5", "4.weights.h5"]
+    assert f"Epoch 2: saving model to {tmp_path}/2.weights.h5" in capsys.readouterr().out
     other = small_model()
-    other.load_weights(tmp_path / "4.weights")
+    other.load_weights(tmp_path / "4.weights.h5")
     assert equal(other.get_weights(), model.get_weights())
 
 
 def test_callbacks_that_need_no_batches_cost_nothing(tmp_path: Path) -> None:
     quiet = [
-        EarlyStopping(), ModelCheckpoint(tmp_path / "m"), CSVLogger(tmp_path / "c"),
+        EarlyStopping(), ModelCheckpoint(tmp_path / "m.keras"), CSVLogger(tmp_path / "c"),
         ReduceLROnPlateau(), LearningRateScheduler(lambda epoch: 0.1), TerminateOnNaN(),
         callbacks.BackupAndRestore(tmp_path), callbacks.RemoteMonitor(),
     ]  # fmt: skip
     assert not CallbackList(quiet).needs_batches("train")
-    for loud in (ModelCheckpoint("m", save_freq=5), callbacks.BackupAndRestore("b", save_freq=5)):
+    for loud in (
+        ModelCheckpoint("m.keras", save_freq=5),
+        callbacks.BackupAndRestore("b", save_freq=5),
+    ):
         assert CallbackList([loud]).needs_batches("train")
 
 
@@ -137,7 +140,11 @@ def test_automatic_directions(name: str, direction: str) -> None:
 
 def test_callbacks_pickle_and_copy(tmp_path: Path) -> None:
     model = small_model()
-    given = [EarlyStopping(patience=1), CSVLogger(tmp_path / "c"), ModelCheckpoint(tmp_path / "m")]
+    given = [
+        EarlyStopping(patience=1),
+        CSVLogger(tmp_path / "c"),
+        ModelCheckpoint(tmp_path / "m.keras"),
+    ]
     fit(model, *given)
     for callback in given:
         for again in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
@@ -164,11 +171,11 @@ NAN = float("nan")
         (lambda: ReduceLROnPlateau(min_lr=-1), "`min_lr`"),
         (lambda: ReduceLROnPlateau(speed=1), "no argument `speed`"),
         (lambda: LearningRateScheduler(0.1), "`schedule` must be a function"),
-        (lambda: ModelCheckpoint("best.h5"), "HDF5.*best.h5"),
+        (lambda: ModelCheckpoint("best.npz"), "saved as .*best.npz"),
         (lambda: ModelCheckpoint(""), "`filepath` must be a path"),
-        (lambda: ModelCheckpoint("m", save_freq="batch"), "`save_freq` must be 'epoch'"),
-        (lambda: ModelCheckpoint("m", save_freq=0), "`save_freq`"),
-        (lambda: ModelCheckpoint("m", period=0), "`save_freq`|`period`"),
+        (lambda: ModelCheckpoint("m.keras", save_freq="batch"), "`save_freq` must be 'epoch'"),
+        (lambda: ModelCheckpoint("m.keras", save_freq=0), "`save_freq`"),
+        (lambda: ModelCheckpoint("m.keras", period=0), "`save_freq`|`period`"),
         (lambda: CSVLogger("c", separator=",,"), "`separator` must be one character"),
         (lambda: CSVLogger(None), "`filename` must be a path"),
         (lambda: callbacks.RemoteMonitor("file:///etc"), "`root` must start with http"),
@@ -195,7 +202,8 @@ def test_an_error_inside_a_schedule_is_not_hidden() -> None:
 
 def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    below = tmp_path / "file" / "x"
+    below = tmp_path / "file" / "x.keras"
+    (tmp_path / "folder.keras").mkdir()
     for callback, argument in (
         (CSVLogger(below), "filename"),
         (CSVLogger(tmp_path), "filename"),
@@ -204,9 +212,9 @@ def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=f"`{argument}`"):
             fit(small_model(), callback)
     with pytest.raises(CheckpointError, match="folder of that name"):
-        fit(small_model(), ModelCheckpoint(tmp_path))
+        fit(small_model(), ModelCheckpoint(tmp_path / "folder.keras"))
     with pytest.raises(ConfigurationError, match=r"`filepath`.*'auc'.*Names at hand: epoch"):
-        fit(small_model(), ModelCheckpoint(tmp_path / "{auc}"))
+        fit(small_model(), ModelCheckpoint(tmp_path / "{auc}.keras"))
 
 
 def test_a_schedule_of_the_optimizer_and_one_of_a_callback() -> None:

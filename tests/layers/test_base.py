@@ -14,6 +14,7 @@ import pyframe
 from pyframe import ops
 from pyframe.errors import ConfigurationError, NotBuiltError, ShapeError
 from pyframe.layers import Dense, Dropout, InputSpec, Layer, LeakyReLU, MaxPooling2D
+from pyframe.layers.serialization import policy
 from pyframe.naming import reset_names, to_snake_case
 
 
@@ -209,7 +210,7 @@ def test_config_is_made_of_the_arguments() -> None:
         "units": 4,
         "name": "b",
         "trainable": False,
-        "dtype": "float32",
+        "dtype": policy("float32"),
     }
     assert Block.from_config(block.get_config()).get_config() == block.get_config()
 

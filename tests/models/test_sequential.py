@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyframe.errors import ConfigurationError, NotBuiltError, ShapeError
+from pyframe.errors import ConfigurationError, ModelFileError, NotBuiltError, ShapeError
 from pyframe.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from pyframe.models import Model, Sequential, clone_model, model_from_json
 from pyframe.regularizers import l1, l2
@@ -149,7 +149,7 @@ def test_config_json_and_clone() -> None:
         other.set_weights(model.get_weights())
         x = np.random.default_rng(0).normal(size=(2, 28, 28, 1)).astype(np.float32)
         np.testing.assert_array_equal(other.predict(x), model.predict(x))
-    with pytest.raises(ConfigurationError, match="Unknown model class"):
+    with pytest.raises(ModelFileError, match="unknown"):
         model_from_json(json.dumps({"class_name": "Seq", "config": {}}))
 
 

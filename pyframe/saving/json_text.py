@@ -1,0 +1,52 @@
+"""JSON from files that nobody vouches for."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pyframe.errors import ResourceLimitError
+from pyframe.saving.source import Source
+
+_MAX_TOKENS = 400_000
+_MAX_DEPTH = 200
+
+
+def parse_json(source: Source, text: str, what: str) -> Any:
+    """Returns the plain data of a JSON text.
+
+    Args:
+        source: the file, for error texts.
+        text: the text.
+        what: what it is, for error texts.
+
+    Raises:
+        ModelFormatError: if it is no proper JSON, or has a key twice.
+        ResourceLimitError: if it is too large or nested too deeply.
+    """
+    # Every value needs one of these characters, so that their number limits the memory.
+    if sum(map(text.count, ",[{")) > _MAX_TOKENS:
+        raise source.refuse(f"has too large a {what}", ResourceLimitError)
+    if _depth(text) > _MAX_DEPTH:
+        raise source.refuse(f"has too deep a nesting in its {what}", ResourceLimitError)
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise source.refuse(f"has an unreadable {what}: {error}") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key appears twice")
+    return found
+
+
+def _depth(text: str) -> int:
+    # Strings are cut out first: brackets inside them come in any order.
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
