@@ -9,8 +9,10 @@ from pyframe import _core
 
 @pytest.fixture(autouse=True)
 def _engine_settings_are_put_back() -> Iterator[None]:
-    """A test that changes threads or ISA level must not change the tests after it."""
+    """A test that changes threads, ISA level or algorithm must not change the tests after it."""
     threads, level = _core.get_num_threads(), _core.get_isa()
+    algorithm = _core.get_conv_algorithm()
     yield
     _core.set_num_threads(threads)
     _core.set_isa(level)
+    _core.set_conv_algorithm(algorithm)

@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/parallel.h"
 #include "isa/kernel_table.h"
+#include "ops/conv_algorithm.h"
 
 #ifndef PYFRAME_COMPILE_FLAGS
 #define PYFRAME_COMPILE_FLAGS "unknown"
@@ -31,6 +32,14 @@ void select_isa(const std::string& name) {
   for (const std::string& level : supported_levels()) known += (known.empty() ? "" : ", ") + level;
   throw Error(
       cat("ISA level '", name, "' is unknown or this CPU lacks it. Supported here: ", known));
+}
+
+const std::string kConvAlgorithms[] = {"auto", "direct", "winograd"};  // by ConvAlgorithm
+
+void select_conv_algorithm(const std::string& name) {
+  for (int i = 0; i < 3; ++i)
+    if (kConvAlgorithms[i] == name) return set_conv_algorithm(static_cast<ConvAlgorithm>(i));
+  throw Error(cat("the algorithm must be 'auto', 'direct' or 'winograd'. Received: '", name, "'"));
 }
 
 py::dict build_config() {
@@ -117,6 +126,9 @@ void bind_config(py::module_& m) {
   m.def("set_isa", &select_isa, py::arg("name"));
   m.def("set_num_threads", &set_num_threads, py::arg("threads"));
   m.def("get_num_threads", &num_threads);
+  m.def("set_conv_algorithm", &select_conv_algorithm, py::arg("algorithm"));
+  m.def("get_conv_algorithm",
+        [] { return kConvAlgorithms[static_cast<size_t>(conv_algorithm())]; });
   m.def("build_config", &build_config);
   m.def("measure_fma_peak", &measure_fma_peak, py::arg("threads"));
 }

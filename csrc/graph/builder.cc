@@ -125,6 +125,7 @@ void PlanBuilder::lower() {
       total += element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
   }
   plan_.work_ = total;
+  find_fixed();
   Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_);
 
   for (size_t i = 0; i < graph_.input_ids().size(); ++i) {
@@ -177,6 +178,27 @@ void PlanBuilder::lower() {
                     std::memcpy(to + row * row_bytes, c.at<char>(0),
                                 static_cast<size_t>(c.count() * row_bytes));
                   });
+  }
+}
+
+void PlanBuilder::find_fixed() {
+  const auto tensor = [&](TensorId id) -> PlanTensor& {
+    return plan_.tensors_[static_cast<size_t>(id)];
+  };
+  for (PlanTensor& t : plan_.tensors_)
+    t.fixed = t.kind == TensorKind::kVariable || t.kind == TensorKind::kConstant;
+  for (TensorId id : changing_) tensor(id).fixed = false;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const Node& node = nodes_[n];
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (kept_[n] && node.def->updates != nullptr &&
+          node.def->updates(node.attrs, static_cast<int>(i)))
+        tensor(node.inputs[i]).fixed = false;
+  }
+  for (const Node& node : nodes_) {
+    bool fixed = true;
+    for (TensorId id : node.inputs) fixed = fixed && tensor(id).fixed;
+    for (TensorId id : node.outputs) tensor(id).fixed = fixed;
   }
 }
 

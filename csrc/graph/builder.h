@@ -24,6 +24,7 @@ class PlanBuilder {
   void select_nodes();  // what the outputs and effects need
   void fuse();          // elementwise functions into their producers
   void lower();         // nodes to steps
+  void find_fixed();    // tensors that are the same in every run
   void schedule();      // steps to segments
   void place_memory();  // tensors to addresses
 

@@ -121,6 +121,7 @@ struct PlanTensor {
   TensorId alias_of = kNoTensor;  // shares the storage of this tensor
   int64_t copies = 1;             // lanes of a lane tensor
   int readers = 0;                // operators and plan outputs that read it
+  bool fixed = false;             // a function of variables that the plan does not change
 };
 
 class Lowering {
@@ -143,6 +144,8 @@ class Lowering {
   DType x_dtype(size_t i) const { return tensors_[x(i)].spec.dtype; }
   TensorSpec spec(TensorId id) const { return tensors_[id].spec; }
   bool is_read(TensorId id) const { return tensors_[id].readers > 0; }
+  // Whether the steps that depend on this tensor alone run once, not in every run.
+  bool is_fixed(TensorId id) const { return tensors_[id].fixed; }
   const Epilogue* epilogue() const { return epilogue_; }
 
   // -- what it may emit

@@ -8,8 +8,12 @@
 // clang-format off
 #define PF_MAKE_TABLE                                     \
   {                                                       \
-    kMaxRows, kTileVectors * kLanes<T>,                   \
+    kMaxRows, kTileVectors * kLanes<T>, kLanes<T>,        \
     &gemm<T>, &pack_b<T>,                                 \
+    &winograd_tile<InputLine, T>,                         \
+    &winograd_tile<FilterLine<4>, T>,                     \
+    &winograd_output<T>, &winograd_kernel<T>,             \
+    &winograd_kernel_gradient<T>,                         \
     {PF_UNARY_LIST(PF_UNARY_VALUE)},                      \
     {PF_UNARY_LIST(PF_UNARY_GRAD)},                       \
     {PF_BINARY_LIST(PF_BINARY)},                          \

@@ -105,9 +105,15 @@ struct DepthwisePass {
   int64_t top, left;
 };
 
+// Cells of a tile that lie inside the image: rows [top, bottom), columns [left, right).
+struct TileBox {
+  int64_t top, bottom, left, right;
+};
+
 template <typename T>
 struct KernelTable {
   int64_t mr, nr;  // largest register tile of gemm: rows and columns
+  int64_t lanes;   // elements of a vector
 
   // -- matrix product
   void (*gemm)(const GemmArgs<T>& args);
@@ -115,6 +121,24 @@ struct KernelTable {
   // out[(j / nr) * kk * nr + k * nr + j % nr]; missing columns are zero.
   // out holds kk * round_up(n, nr) elements.
   void (*pack_b)(const T* b, int64_t rs, int64_t cs, int64_t kk, int64_t n, T* out);
+
+  // -- Winograd's transforms (winograd.inl.h) between 6 x 6 tiles and their 36 frequencies;
+  // frequency f of channel c is v[f * v_pitch + c], for c < channels rounded up to whole vectors.
+  // Cells outside the box are zero; x points at the box's first cell, whose rows and pixels are
+  // `row` and `pixel` elements apart.
+  void (*winograd_input)(const T* x, int64_t row, int64_t pixel, const TileBox& box,
+                         int64_t channels, T* v, int64_t v_pitch);
+  // The same of the 4 x 4 tiles of dy, as filters of the kernel's gradient.
+  void (*winograd_gradient)(const T* dy, int64_t row, int64_t pixel, const TileBox& box,
+                            int64_t channels, T* v, int64_t v_pitch);
+  // Frequencies (over-readable) to the first rows x columns <= 4 x 4 pixels of a tile of y, then
+  // + bias (if not null; over-readable) and max(0, .) (if relu).
+  void (*winograd_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu,
+                          T* y, int64_t row, int64_t pixel, int64_t rows, int64_t columns);
+  // n kernels; tap t of kernel i is w[t * w_pitch + i]. The gradient is added if accumulate.
+  void (*winograd_kernel)(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch);
+  void (*winograd_kernel_gradient)(const T* m, int64_t m_pitch, int64_t n, T* dw, int64_t dw_pitch,
+                                   bool accumulate);
 
   // -- elementwise; y may be x, dx may be dy
   void (*unary[static_cast<int>(Unary::kCount)])(const T* x, T* y, int64_t n, const T* attrs);

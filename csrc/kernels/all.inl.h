@@ -15,6 +15,8 @@ namespace {
 //
 #include "kernels/pack.inl.h"
 //
+#include "kernels/winograd.inl.h"
+//
 #include "kernels/elementwise.inl.h"
 //
 #include "kernels/map.inl.h"

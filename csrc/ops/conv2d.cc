@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "common/dispatch_dtype.h"
+#include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
+#include "ops/winograd.h"
 
 namespace pyframe {
 namespace {
@@ -206,9 +208,12 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
 }
 
 void lower(Lowering& l) {
+  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(1));
+  const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
+  if (use_winograd(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
+    return lower_winograd(l, l.x(0), l.x(1), bias, conv, false);
   dispatch_float(l.dtype(), [&](auto tag) {
-    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor,
-                                             conv_of(l, l.x_shape(0), l.x_shape(1)), false);
+    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), bias, conv, false);
   });
 }
 
@@ -224,9 +229,11 @@ std::vector<TensorSpec> infer_grad_input(const OpContext& c) { return {c.inputs[
 int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.shape(1)).macs(); }
 
 void lower_grad_input(Lowering& l) {
+  const Conv2D conv = conv_of(l, l.x_shape(2), l.x_shape(1));
+  if (use_winograd(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
+    return lower_winograd(l, l.x(0), l.x(1), kNoTensor, conv, true);
   dispatch_float(l.dtype(), [&](auto tag) {
-    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), kNoTensor,
-                                             conv_of(l, l.x_shape(2), l.x_shape(1)), true);
+    lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), kNoTensor, conv, true);
   });
 }
 

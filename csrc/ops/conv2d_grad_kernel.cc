@@ -3,8 +3,10 @@
 
 #include "common/dispatch_dtype.h"
 #include "ops/conv2d.h"
+#include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
 #include "ops/reduce.h"
+#include "ops/winograd.h"
 
 namespace pyframe {
 namespace {
@@ -124,6 +126,9 @@ void lower_grad_kernel_of(Lowering& l) {
 }  // namespace
 
 void lower_conv2d_grad_kernel(Lowering& l) {
+  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
+  if (use_winograd(conv, ConvDirection::kKernel, l.dtype(), false))
+    return lower_winograd_grad_kernel(l, conv);
   dispatch_float(l.dtype(),
                  [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
 }

@@ -32,7 +32,7 @@ class Predictor(Layer):
     """
 
     # Plans by (shape, dtype) of the input, for calls that need no further check.
-    _ready: dict[tuple[tuple[int, ...], str], _core.Plan]
+    _ready: dict[tuple[tuple[int, ...], str, str], _core.Plan]
 
     def build_from(self, arrays: Any) -> None:
         """Builds the model for samples like those of arrays, nested as `call` takes them."""
@@ -61,7 +61,7 @@ class Predictor(Layer):
         ready = self.__dict__.get("_ready")
         if ready is None or self._functions_version != structure_version():
             return None
-        plan: _core.Plan | None = ready.get((x.shape, x.dtype.char))
+        plan: _core.Plan | None = ready.get((x.shape, x.dtype.char, _core.get_conv_algorithm()))
         return plan if x.flags.c_contiguous else None
 
     def _run_whole(self, x: Any, training: bool = False) -> Any:
@@ -75,7 +75,7 @@ class Predictor(Layer):
             ready = self.__dict__.setdefault("_ready", {})
             if len(ready) >= _READY_LIMIT:
                 ready.clear()
-            ready[x.shape, x.dtype.char] = plan
+            ready[x.shape, x.dtype.char, _core.get_conv_algorithm()] = plan
         return outputs[0]
 
     def functions(self) -> dict[Any, Any]:

@@ -23,7 +23,9 @@ def _compiled(
     attrs: _FrozenAttrs,
     shapes: tuple[tuple[int, ...], ...],
     dtypes: tuple[str, ...],
+    conv_algorithm: str,
 ) -> _core.Plan:
+    # The algorithm is what `Graph.compile` reads: a plan belongs to the one it was made with.
     graph = _core.Graph()
     inputs = [
         graph.input(f"x{i}", shape, dtype)
@@ -48,4 +50,5 @@ def run_operator(
         One array for each output.
     """
     shapes = tuple(array.shape for array in arrays)
-    return _compiled(name, _freeze(attrs), shapes, tuple(dtypes)).run(list(arrays))
+    algorithm = _core.get_conv_algorithm()
+    return _compiled(name, _freeze(attrs), shapes, tuple(dtypes), algorithm).run(list(arrays))

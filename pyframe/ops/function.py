@@ -33,20 +33,21 @@ class Function:
         self.output_ids = [tensor.id for tensor in outputs]
         self.output_shapes = [tensor.shape for tensor in outputs]
         self._limit = limit
-        self._plans: OrderedDict[Shapes, _core.Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Shapes, str], _core.Plan] = OrderedDict()
         self._lock = threading.Lock()
 
     def plan(self, shapes: Shapes) -> _core.Plan:
         """Returns the plan for these input shapes, lowering the graph if there is none yet."""
+        key = (shapes, _core.get_conv_algorithm())
         with self._lock:
-            plan = self._plans.get(shapes)
+            plan = self._plans.get(key)
             if plan is None:
                 plan = self.graph.compile(self.output_ids, shapes)
-                self._plans[shapes] = plan
+                self._plans[key] = plan
                 if len(self._plans) > self._limit:
                     self._plans.popitem(last=False)
             else:
-                self._plans.move_to_end(shapes)
+                self._plans.move_to_end(key)
         return plan
 
     def plan_for(self, arrays: Sequence[Array]) -> _core.Plan:

@@ -12,6 +12,7 @@ namespace pyframe::test {
   X(test_softmax)   \
   X(test_losses)    \
   X(test_gemm)      \
+  X(test_winograd)  \
   X(test_pool)      \
   X(test_dropout)   \
   X(test_norm)      \

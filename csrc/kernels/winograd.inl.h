@@ -1,0 +1,219 @@
+// Transforms of Winograd's minimal filtering (Lavin and Gray 2015, arXiv:1509.09308) between
+// images and the 36 frequencies of 6 x 6 tiles: F(4x4, 3x3) for the convolution and the gradient
+// of its input, F(3x3, 4x4) for the gradient of its kernel. All share the interpolation points
+// 0, +-5/8, +-3/2 and infinity, whose rounding error is less than half that of 0, +-1, +-2; the
+// matrices are those of Toom and Cook for these points.
+
+template <typename T>
+struct Toom {
+  static constexpr T a = T(0.625), b = T(1.5);
+  static constexpr T a2 = a * a, b2 = b * b, a3 = a2 * a, b3 = b2 * b;
+  // 1 / product of the differences to the other finite points
+  static constexpr T n0 = T(1) / (a2 * b2), na = T(1) / (2 * a2 * (a2 - b2)),
+                     nb = T(1) / (2 * b2 * (b2 - a2));
+};
+
+// One dimension of each transform: x[0], x[step], ... to y[0], y[step], ...
+// The 6 cells of an input: coefficients of the polynomials that vanish at all points but one.
+struct InputLine {
+  static constexpr int kFrom = 6, kTo = 6;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    using P = Toom<T>;
+    const Vec<T> even_a = x[4 * Step] - P::b2 * x[2 * Step];
+    const Vec<T> odd_a = x[3 * Step] - P::b2 * x[Step];
+    const Vec<T> even_b = x[4 * Step] - P::a2 * x[2 * Step];
+    const Vec<T> odd_b = x[3 * Step] - P::a2 * x[Step];
+    y[0] = P::a2 * P::b2 * x[0] - (P::a2 + P::b2) * x[2 * Step] + x[4 * Step];
+    y[5 * Step] = P::a2 * P::b2 * x[Step] - (P::a2 + P::b2) * x[3 * Step] + x[5 * Step];
+    y[Step] = even_a + P::a * odd_a;
+    y[2 * Step] = even_a - P::a * odd_a;
+    y[3 * Step] = even_b + P::b * odd_b;
+    y[4 * Step] = even_b - P::b * odd_b;
+  }
+};
+
+// The filter, a polynomial of 3 or (in F(3, 4)) 4 coefficients, at the points.
+template <int From>
+struct FilterLine {
+  static constexpr int kFrom = From, kTo = 6;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    using P = Toom<T>;
+    Vec<T> odd_a = P::na * P::a * x[Step], odd_b = P::nb * P::b * x[Step];
+    if constexpr (From == 4) {
+      odd_a += P::na * P::a3 * x[3 * Step];
+      odd_b += P::nb * P::b3 * x[3 * Step];
+    }
+    const Vec<T> even_a = P::na * x[0] + P::na * P::a2 * x[2 * Step];
+    const Vec<T> even_b = P::nb * x[0] + P::nb * P::b2 * x[2 * Step];
+    const Vec<T> last = x[(From - 1) * Step];
+    y[0] = P::n0 * x[0];
+    y[Step] = even_a + odd_a;
+    y[2 * Step] = even_a - odd_a;
+    y[3 * Step] = even_b + odd_b;
+    y[4 * Step] = even_b - odd_b;
+    y[5 * Step] = last;
+  }
+};
+
+// 4 or (in F(3, 4)) 3 results from the products at the points.
+template <int To>
+struct OutputLine {
+  static constexpr int kFrom = 6, kTo = To;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    using P = Toom<T>;
+    const Vec<T> sum_a = x[Step] + x[2 * Step], difference_a = x[Step] - x[2 * Step];
+    const Vec<T> sum_b = x[3 * Step] + x[4 * Step], difference_b = x[3 * Step] - x[4 * Step];
+    const Vec<T> last = x[5 * Step];
+    y[0] = x[0] + sum_a + sum_b;
+    y[Step] = P::a * difference_a + P::b * difference_b;
+    if constexpr (To == 4) {
+      y[2 * Step] = P::a2 * sum_a + P::b2 * sum_b;
+      y[3 * Step] = P::a3 * difference_a + (P::b3 * difference_b + last);
+    } else {
+      y[2 * Step] = P::a2 * sum_a + (P::b2 * sum_b + last);
+    }
+  }
+};
+
+// Both dimensions, in place: cell (i, j) of a tile is t[6 * i + j].
+template <typename Line, typename T>
+PF_INLINE void winograd_square(Vec<T>* t) {
+  PF_UNROLL
+  for (int j = 0; j < Line::kFrom; ++j) Line::template apply<T, 6>(t + j, t + j);
+  PF_UNROLL
+  for (int i = 0; i < Line::kTo; ++i) Line::template apply<T, 1>(t + 6 * i, t + 6 * i);
+}
+
+// `channels` of one tile to frequencies. Cells outside of the box are zero; Whole: there are none.
+template <typename Line, typename T, bool Whole>
+PF_INLINE void winograd_forward(const T* x, int64_t row, int64_t pixel, const TileBox& box,
+                                int64_t channels, T* v, int64_t v_pitch) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    const int64_t left = channels - c;
+    const bool part = left < kLanes<T>;
+    Vec<T> t[36];
+    PF_UNROLL
+    for (int i = 0; i < Line::kFrom; ++i) {
+      PF_UNROLL
+      for (int j = 0; j < Line::kFrom; ++j) {
+        const T* p = x + (i - box.top) * row + (j - box.left) * pixel + c;
+        if (Whole || (i >= box.top && i < box.bottom && j >= box.left && j < box.right)) {
+          t[6 * i + j] = part ? load_part<T>(p, left) : load<T>(p);
+        } else {
+          t[6 * i + j] = Vec<T>{};
+        }
+      }
+    }
+    winograd_square<Line, T>(t);
+    PF_UNROLL
+    for (int f = 0; f < 36; ++f) store<T>(v + f * v_pitch + c, t[f]);
+  }
+}
+
+template <typename Line, typename T>
+void winograd_tile(const T* x, int64_t row, int64_t pixel, const TileBox& box, int64_t channels,
+                   T* v, int64_t v_pitch) {
+  const TileBox whole{0, Line::kFrom, 0, Line::kFrom};
+  if (box.top == 0 && box.left == 0 && box.bottom == Line::kFrom && box.right == Line::kFrom) {
+    const int64_t body = channels & -kLanes<T>;
+    winograd_forward<Line, T, true>(x, row, pixel, whole, body, v, v_pitch);
+    if (body == channels) return;
+    winograd_forward<Line, T, false>(x + body, row, pixel, whole, channels - body, v + body,
+                                     v_pitch);
+  } else {
+    winograd_forward<Line, T, false>(x, row, pixel, box, channels, v, v_pitch);
+  }
+}
+
+// Frequencies back to rows x columns pixels; Whole: 4 x 4.
+template <typename T, bool Whole>
+PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, const T* bias,
+                                 bool relu, T* y, int64_t row, int64_t pixel, int64_t rows,
+                                 int64_t columns) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    const int64_t left = channels - c;
+    Vec<T> t[36];
+    PF_UNROLL
+    for (int f = 0; f < 36; ++f) t[f] = load<T>(m + f * m_pitch + c);
+    winograd_square<OutputLine<4>, T>(t);
+    const Vec<T> shift = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    PF_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      PF_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        if (!Whole && (i >= rows || j >= columns)) continue;
+        Vec<T> v = t[6 * i + j] + shift;
+        if (relu) v = at_least<T>(v, Vec<T>{});
+        T* p = y + i * row + j * pixel + c;
+        if (left < kLanes<T>) {
+          store_part<T>(p, v, left);
+        } else {
+          store<T>(p, v);
+        }
+      }
+    }
+  }
+}
+
+template <typename T>
+void winograd_output(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu, T* y,
+                     int64_t row, int64_t pixel, int64_t rows, int64_t columns) {
+  if (rows == 4 && columns == 4) {
+    winograd_backward<T, true>(m, m_pitch, channels, bias, relu, y, row, pixel, 4, 4);
+  } else {
+    winograd_backward<T, false>(m, m_pitch, channels, bias, relu, y, row, pixel, rows, columns);
+  }
+}
+
+// n kernels of 3 x 3 taps to frequencies and back; element i of tap t is w[t * w_pitch + i].
+template <typename T>
+void winograd_kernel(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch) {
+  for (int64_t k = 0; k < n; k += kLanes<T>) {
+    const int64_t left = n - k;
+    Vec<T> t[36];
+    PF_UNROLL
+    for (int tap = 0; tap < 9; ++tap) {
+      const T* p = w + tap * w_pitch + k;
+      t[tap / 3 * 6 + tap % 3] = left < kLanes<T> ? load_part<T>(p, left) : load<T>(p);
+    }
+    winograd_square<FilterLine<3>, T>(t);
+    PF_UNROLL
+    for (int f = 0; f < 36; ++f) {
+      T* p = u + f * u_pitch + k;
+      if (left < kLanes<T>) {
+        store_part<T>(p, t[f], left);
+      } else {
+        store<T>(p, t[f]);
+      }
+    }
+  }
+}
+
+template <typename T>
+void winograd_kernel_gradient(const T* m, int64_t m_pitch, int64_t n, T* dw, int64_t dw_pitch,
+                              bool accumulate) {
+  for (int64_t k = 0; k < n; k += kLanes<T>) {
+    const int64_t left = n - k;
+    Vec<T> t[36];
+    PF_UNROLL
+    for (int f = 0; f < 36; ++f) {
+      const T* p = m + f * m_pitch + k;
+      t[f] = left < kLanes<T> ? load_part<T>(p, left) : load<T>(p);
+    }
+    winograd_square<OutputLine<3>, T>(t);
+    PF_UNROLL
+    for (int tap = 0; tap < 9; ++tap) {
+      T* p = dw + tap * dw_pitch + k;
+      Vec<T> v = t[tap / 3 * 6 + tap % 3];
+      if (accumulate) v += left < kLanes<T> ? load_part<T>(p, left) : load<T>(p);
+      if (left < kLanes<T>) {
+        store_part<T>(p, v, left);
+      } else {
+        store<T>(p, v);
+      }
+    }
+  }
+}

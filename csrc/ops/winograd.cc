@@ -1,0 +1,185 @@
+#include "ops/winograd.h"
+
+#include <memory>
+
+#include "common/dispatch_dtype.h"
+
+namespace pyframe {
+namespace {
+
+// Frequencies of inputs and products of a block of tiles should fit the L2 cache beside the
+// kernel's panels, if that leaves enough tiles for a product.
+constexpr int64_t kBlockBytes = 512 * 1024;
+constexpr int64_t kLargeKernelBytes = 8 << 20;
+
+// What a thread does at a time: `tiles` tiles, `columns` filters.
+struct WinogradBlocks {
+  int64_t tiles, columns;
+};
+
+template <typename T>
+class Winograd {
+ public:
+  Winograd(const KernelTable<T>* kernel, const WinogradGrid& grid, const WinogradBlocks& blocks)
+      : kernel_(kernel),
+        g_(grid),
+        blocks_(blocks),
+        u_(ceil_div(grid.out_c, kernel->nr) * grid.in_c, kernel->nr, kernel->nr),
+        v_(blocks.tiles, grid.in_c, kernel->lanes),
+        m_(blocks.tiles, blocks.columns, kernel->lanes) {}
+
+  const WinogradBlocks& blocks() const { return blocks_; }
+  const WinogradGrid& grid() const { return g_; }
+  const FrequencyLayout& u() const { return u_; }
+  size_t workspace() const { return static_cast<size_t>(v_.size() + m_.size()) * sizeof(T); }
+
+  // Columns [k0, k1) of tiles [t0, t1), which are counted over all images.
+  void run(const T* in, const T* u, const T* bias, T* out, const RowEpilogue<T>& epilogue,
+           int64_t t0, int64_t t1, int64_t k0, int64_t k1, T* workspace) const {
+    T* v = workspace;
+    T* m = workspace + v_.size();
+    const int64_t n = k1 - k0;
+    const TiledImages images{g_.in_h, g_.in_w, g_.in_c, g_.pad_h, g_.pad_w, 6};
+    for (int64_t t = t0; t < t1; ++t)
+      transform_tile(kernel_->winograd_input, in, images, g_.tiles_h(), g_.tiles_w(), t, 0, g_.in_c,
+                     v + (t - t0) * v_.row, v_.pitch);
+    for (int64_t f = 0; f < kFrequencies; ++f) {
+      const T* panel = u + f * u_.pitch + k0 * g_.in_c;
+      gemm_blocked(*kernel_, t1 - t0, n, g_.in_c, v + f * v_.pitch, v_.row, 1,
+                   GemmB<T>::packed(panel, g_.in_c, kernel_->nr), m + f * m_.pitch, m_.row, false,
+                   nullptr, false);
+    }
+    for (int64_t t = t0; t < t1; ++t)
+      output(m + (t - t0) * m_.row, t, k0, n, bias == nullptr ? nullptr : bias + k0, out, epilogue);
+  }
+
+ private:
+  void output(const T* m, int64_t t, int64_t k0, int64_t n, const T* bias, T* out,
+              const RowEpilogue<T>& epilogue) const {
+    const int64_t image = t / g_.tiles(), top = t % g_.tiles() / g_.tiles_w() * 4;
+    const int64_t left = t % g_.tiles_w() * 4, pitch = g_.out_w * g_.out_c;
+    const int64_t rows = std::min<int64_t>(4, g_.out_h - top);
+    const int64_t columns = std::min<int64_t>(4, g_.out_w - left);
+    T* y = out + image * g_.out_size() + top * pitch + left * g_.out_c + k0;
+    kernel_->winograd_output(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_c, rows,
+                             columns);
+    if (epilogue.function == nullptr) return;
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) epilogue.apply(y + i * pitch + j * g_.out_c, n);
+  }
+
+  const KernelTable<T>* kernel_;
+  WinogradGrid g_;
+  WinogradBlocks blocks_;
+  FrequencyLayout u_, v_, m_;
+};
+
+// Adds the step that transforms the kernel and packs each frequency in panels for the product.
+template <typename T>
+TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const FrequencyLayout& u,
+                      bool backward) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const int64_t nr = kernel->nr, cell = conv.in_c * conv.out_c;
+  const int64_t depth = backward ? conv.out_c : conv.in_c;
+  const int64_t columns = backward ? conv.in_c : conv.out_c;
+  const int64_t rs = backward ? 1 : conv.out_c, cs = backward ? conv.out_c : 1;
+  constexpr int64_t kRows = 16, kTaskRows = 64;  // packed at a time; of one task
+  const int64_t parts = ceil_div(depth, kTaskRows);
+  const TensorId packed = l.temp({{u.size()}, l.dtype()});
+  l.tasks("winograd_kernel", ceil_div(columns, nr) * parts, {read_whole(w), write_whole(packed)},
+          u.size(),
+          [=](const Call& c) {
+            T* buffer = reinterpret_cast<T*>(c.workspace);
+            for (int64_t task = c.begin; task < c.end; ++task) {
+              const int64_t column = task / parts * nr, end = (task % parts + 1) * kTaskRows;
+              for (int64_t k = end - kTaskRows; k < std::min(depth, end); k += kRows) {
+                const int64_t rows = std::min(kRows, depth - k);
+                // The gradient of the input meets the kernel's taps in reverse.
+                for (int64_t tap = 0; tap < 9; ++tap)
+                  kernel->pack_b(c.at<T>(0) + tap * cell + k * rs + column * cs, rs, cs, rows,
+                                 std::min(nr, columns - column),
+                                 buffer + (backward ? 8 - tap : tap) * kRows * nr);
+                kernel->winograd_kernel(buffer, kRows * nr, rows * nr,
+                                        c.at<T>(1) + column * depth + k * nr, u.pitch);
+              }
+            }
+          })
+      .workspace = static_cast<size_t>(9 * kRows * nr) * sizeof(T);
+  return packed;
+}
+
+// Blocks for `tiles` tiles that are worked on in a row.
+WinogradBlocks choose_blocks(const WinogradGrid& g, int64_t tiles, int64_t nr, int64_t element) {
+  const int64_t kernel_bytes = kFrequencies * g.in_c * g.out_c * element;
+  const int64_t fitting = kBlockBytes / (kFrequencies * (g.in_c + g.out_c) * element);
+  // A block reads the whole kernel, which pays from some number of tiles on.
+  const int64_t least = kernel_bytes < kLargeKernelBytes ? 28 : 56;
+  const int64_t blocks = ceil_div(tiles, std::max(least, std::min<int64_t>(fitting, 112)));
+  // Where one block is all, the filters are cut, so that there is work for some threads.
+  const int64_t parts = std::min(ceil_div(4, blocks), ceil_div(g.out_c, 64));
+  return {ceil_div(tiles, blocks), std::min(g.out_c, round_up(ceil_div(g.out_c, parts), nr))};
+}
+
+template <typename T>
+void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
+                 bool backward) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const WinogradGrid grid = winograd_grid(conv, backward);
+  const int64_t tiles = grid.tiles(), total = conv.batch * tiles;
+  const int64_t lane_rows = ceil_div(conv.batch, l.lanes(conv.batch));
+  const bool split = l.few_rows(conv.batch, conv.macs()) || lane_rows * tiles < 28;
+  const WinogradBlocks blocks =
+      choose_blocks(grid, split ? total : lane_rows * tiles, kernel->nr, sizeof(T));
+  const auto engine = std::make_shared<const Winograd<T>>(
+      kernel, grid, split ? blocks : WinogradBlocks{blocks.tiles, grid.out_c});
+  const TensorId u = lower_kernel<T>(l, w, conv, engine->u(), backward);
+  const bool has_bias = bias != kNoTensor;
+  const RowEpilogue<T> epilogue(l.epilogue());
+  std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(u),
+                                   split ? write_whole(l.y()) : write(l.y())};
+  if (has_bias) operands.push_back(read_whole(bias));
+  const auto run = [=](const Call& c, int64_t t0, int64_t t1, int64_t k0, int64_t k1) {
+    engine->run(c.at<T>(0), c.at<T>(1), has_bias ? c.at<T>(3) : nullptr, c.at<T>(2), epilogue, t0,
+                t1, k0, k1, reinterpret_cast<T*>(c.workspace));
+  };
+  const std::string name = l.def().name + ".winograd";
+  const int64_t columns = engine->grid().out_c;
+  Step* step;
+  if (split) {
+    const int64_t parts = ceil_div(columns, blocks.columns);
+    step = &l.tasks(name.c_str(), ceil_div(total, blocks.tiles) * parts, std::move(operands),
+                    conv.macs(), [=](const Call& c) {
+                      for (int64_t t = c.begin; t < c.end; ++t) {
+                        const int64_t t0 = t / parts * blocks.tiles,
+                                      k0 = t % parts * blocks.columns;
+                        run(c, t0, std::min(total, t0 + blocks.tiles), k0,
+                            std::min(columns, k0 + blocks.columns));
+                      }
+                    });
+  } else {
+    step = &l.rows(name.c_str(), conv.batch, std::move(operands), conv.macs(), [=](const Call& c) {
+      const int64_t end = c.count() * tiles;
+      const int64_t block = ceil_div(end, ceil_div(end, blocks.tiles));
+      for (int64_t t = 0; t < end; t += block) run(c, t, std::min(end, t + block), 0, columns);
+    });
+    step->preferred_rows = ceil_div(blocks.tiles, tiles);
+  }
+  step->workspace = engine->workspace();
+}
+
+}  // namespace
+
+WinogradGrid winograd_grid(const Conv2D& conv, bool backward) {
+  const Window &h = conv.h, &w = conv.w;
+  if (!backward) return {h.in, w.in, conv.in_c, h.out, w.out, conv.out_c, h.pad, w.pad};
+  return {h.out, w.out, conv.out_c, h.in, w.in, conv.in_c, 2 - h.pad, 2 - w.pad};
+}
+
+void lower_winograd(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
+                    bool backward) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_steps<typename decltype(tag)::type>(l, x, w, bias, conv, backward);
+  });
+}
+
+}  // namespace pyframe
