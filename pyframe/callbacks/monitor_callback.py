@@ -62,10 +62,9 @@ class MonitorCallback(Callback):
             return self.mode
         name = self.monitor.removeprefix("val_")
         compiled = getattr(self.model, "_compiled", None)
-        metrics = [*getattr(compiled, "metrics", ()), *getattr(compiled, "weighted_metrics", ())]
-        for metric in metrics:
-            if getattr(metric, "name", None) == name and hasattr(metric, "_direction"):
-                return "max" if metric._direction == "up" else "min"
+        for entry in getattr(compiled, "entries", ()):
+            if entry.name == name and hasattr(entry.metric, "_direction"):
+                return "max" if entry.metric._direction == "up" else "min"
         if name == "loss" or name.endswith("_loss"):
             return "min"
         return "max" if any(part in name.lower() for part in _UPWARDS) else "min"

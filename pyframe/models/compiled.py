@@ -4,40 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from pyframe import losses, optimizers
 from pyframe import metrics as metrics_module
 from pyframe.errors import ConfigurationError
 from pyframe.lookup import object_config, plain
 from pyframe.metrics import Metric
+from pyframe.models.outputs import Outputs, Shape
 
-Shape = tuple[int | None, ...]
+
+def _is_one_loss(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "class_name" in value
+    return not isinstance(value, (list, tuple))
 
 
-def _as_list(value: Any, argument: str) -> list[Any]:
+def _is_one_metric(value: Any) -> bool:
+    return value is not None and _is_one_loss(value)
+
+
+def _leaves(value: Any) -> list[Any]:
+    # What is in a structure of lists and dictionaries, serialized objects being leaves.
     if value is None:
         return []
-    if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, (list, tuple)):
-        raise ConfigurationError(
-            f"`{argument}` must be a list, e.g. {argument}=[{value!r}]. Received: {value!r}"
-        )
-    flat: list[Any] = []
-    for item in value:
-        flat += list(item) if isinstance(item, (list, tuple)) else [item]
-    return flat
+    if _is_one_loss(value):
+        return [value]
+    entries = value.values() if isinstance(value, Mapping) else value
+    return [leaf for entry in entries for leaf in _leaves(entry)]
+
+
+def _map(fn: Callable[[Any], Any], value: Any) -> Any:
+    if value is None or _is_one_loss(value):
+        return None if value is None else fn(value)
+    if isinstance(value, Mapping):
+        return {key: _map(fn, entry) for key, entry in value.items()}
+    return [_map(fn, entry) for entry in value]
 
 
 def _single(value: Any) -> Any:
     # One output: [loss] and {"output": loss} mean the loss itself.
     if isinstance(value, (list, tuple)) and len(value) == 1:
         return value[0]
-    if isinstance(value, dict) and len(value) == 1 and "class_name" not in value:
+    if isinstance(value, Mapping) and len(value) == 1 and "class_name" not in value:
         return next(iter(value.values()))
     return value
 
@@ -70,11 +84,78 @@ _CROSSENTROPIES = (
 
 @dataclass(frozen=True)
 class MetricEntry:
-    """A metric of a compiled model, whether it is weighted, and its key in the logs."""
+    """A metric of a compiled model, whether it is weighted, its key in the logs, its output."""
 
     metric: Metric
     weighted: bool
     name: str
+    output: int = 0
+
+
+@dataclass(frozen=True)
+class Head:
+    """What `compile` asks of one output.
+
+    Attributes:
+        loss: name, Loss or function; None if the output takes no part in the loss.
+        loss_weight: factor of the loss.
+        loss_key: key of the loss in the logs, None if there is no other loss.
+        prefix: what stands before the names of its metrics, "" for a single output.
+        metrics: identifiers of its metrics.
+        weighted_metrics: the same of those that are weighted.
+    """
+
+    loss: Any
+    loss_weight: float
+    loss_key: str | None
+    prefix: str
+    metrics: tuple[Any, ...]
+    weighted_metrics: tuple[Any, ...]
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether something is computed from the output and a target."""
+        return self.loss is not None or bool(self.metrics or self.weighted_metrics)
+
+    def loss_for(self, y_shape: Shape, output_shape: Shape) -> losses.Loss:
+        """Returns the loss object for targets and predictions of these shapes."""
+        loss = self.loss
+        if _is_family(loss):
+            loss = choose_by_shape(y_shape, output_shape, _CROSSENTROPIES)
+        return loss if isinstance(loss, losses.Loss) else losses.LossFunctionWrapper(loss)
+
+    def takes_class_numbers(self, y_shape: Shape, output_shape: Shape) -> bool:
+        """Tells whether the loss expects integer class numbers as targets."""
+        if self.loss is None:
+            return False
+        loss = self.loss_for(y_shape, output_shape)
+        return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
+
+    def ignored_class(self, y_shape: Shape, output_shape: Shape) -> int | None:
+        """Returns the class number that the loss leaves out, None if there is none."""
+        if self.loss is None:
+            return None
+        return getattr(self.loss_for(y_shape, output_shape), "ignore_class", None)
+
+
+def _is_family(loss: Any) -> bool:
+    return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+
+def _loss_name(loss: Any) -> str:
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))
+
+
+def _checked_loss(identifier: Any) -> Any:
+    return identifier if _is_family(identifier) else losses.get(identifier)
+
+
+def _checked_metric(identifier: Any) -> Any:
+    if isinstance(identifier, str):
+        if identifier.lower() not in ("accuracy", "acc"):
+            metrics_module.get(identifier)
+        return identifier
+    return metrics_module.get(identifier)
 
 
 class Compiled:
@@ -82,13 +163,16 @@ class Compiled:
 
     Args:
         optimizer: name or Optimizer.
-        loss: name, Loss or function of (y_true, y_pred).
-        loss_weights: factor of the loss, None for 1.
-        metrics: list of names, metrics and functions.
+        loss: name, Loss or function of (y_true, y_pred), for every output; or a list or
+            dictionary of them, None for an output without loss.
+        loss_weights: factor of the loss, or of each output's; None for 1.
+        metrics: list of names, metrics and functions; for several outputs a list or dictionary
+            of such lists.
         weighted_metrics: the same; these take sample weights into account.
 
     Attributes:
         entries: the metrics in use, known after the first trace.
+        loss_keys: keys of the losses of single outputs in the logs, if there are several.
         exclusive: whether plans change variables of metrics, None before the first trace.
         lock: held while metrics are reset and read.
 
@@ -105,20 +189,31 @@ class Compiled:
         weighted_metrics: Any = None,
     ) -> None:
         self.optimizer = optimizers.get(optimizer)
-        self.loss = _single(loss)
-        if not self._is_family(self.loss):
-            self.loss = losses.get(self.loss)
-        weight = _single(loss_weights)
-        self.loss_weight = 1.0 if weight is None else float(weight)
-        self.metrics = [self._checked(m) for m in _as_list(metrics, "metrics")]
-        self.weighted_metrics = [
-            self._checked(m) for m in _as_list(weighted_metrics, "weighted_metrics")
-        ]
+        self.loss = _map(_checked_loss, loss)
+        self.loss_weights = loss_weights
+        for weight in _leaves(loss_weights):
+            if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)):
+                raise ConfigurationError(
+                    "`loss_weights` must be a number, or a list or dictionary of numbers, one for "
+                    f"each output. Received: {loss_weights!r}"
+                )
+        self.metrics = self._checked_metrics(metrics, "metrics")
+        self.weighted_metrics = self._checked_metrics(weighted_metrics, "weighted_metrics")
         self.choices: list[str] = []
         self.entries: list[MetricEntry] = []
+        self.loss_keys: list[str] = []
         self.exclusive: bool | None = None
         self.lock = threading.RLock()
-        self._made: dict[tuple[bool, int, str], Metric] = {}
+        self._heads: tuple[Outputs, list[Head]] | None = None
+        self._made: dict[tuple[bool, int, int, str], Metric] = {}
+
+    @staticmethod
+    def _checked_metrics(value: Any, argument: str) -> Any:
+        if _is_one_metric(value):
+            raise ConfigurationError(
+                f"`{argument}` must be a list, e.g. {argument}=[{value!r}]. Received: {value!r}"
+            )
+        return _map(_checked_metric, value)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "lock"}
@@ -134,65 +229,104 @@ class Compiled:
         """
         return contextlib.nullcontext() if self.exclusive is False else self.lock
 
-    @staticmethod
-    def _is_family(loss: Any) -> bool:
-        return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
-
-    @staticmethod
-    def _checked(identifier: Any) -> Any:
-        if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
-            return identifier
-        if isinstance(identifier, str):
-            metrics_module.get(identifier)
-            return identifier
-        return metrics_module.get(identifier)
-
-    def loss_for(self, y_shape: Shape, output_shape: Shape) -> losses.Loss:
-        """Returns the loss object for targets and predictions of these shapes.
+    def heads_for(self, outputs: Outputs) -> list[Head]:
+        """Returns what is asked of each output.
 
         Raises:
-            ConfigurationError: if compile was called without a loss.
+            ConfigurationError: if there are losses, weights or metrics for other outputs, or no
+                loss at all.
         """
-        loss = self.loss
-        if loss is None:
+        if self._heads is None or (self._heads[0] is not outputs and self._heads[0] != outputs):
+            self._heads = outputs, self._make_heads(outputs)
+        return self._heads[1]
+
+    def _make_heads(self, outputs: Outputs) -> list[Head]:
+        chosen = self._losses(outputs)
+        if all(loss is None for loss in chosen):
             raise ConfigurationError("The model was compiled without a loss: compile(loss=...).")
-        if self._is_family(loss):
-            loss = choose_by_shape(y_shape, output_shape, _CROSSENTROPIES)
-        return loss if isinstance(loss, losses.Loss) else losses.LossFunctionWrapper(loss)
+        weights = self._weights(outputs, chosen)
+        metrics = self._metrics(outputs, self.metrics, "metrics")
+        weighted = self._metrics(outputs, self.weighted_metrics, "weighted_metrics")
+        names = outputs.loss_names([_loss_name(loss) for loss in chosen])
+        several = sum(loss is not None for loss in chosen) > 1
+        prefixes = [f"{name}_" if name and len(outputs) > 1 else "" for name in outputs.names]
+        return [
+            Head(
+                loss=loss,
+                loss_weight=weights[i],
+                loss_key=f"{names[i]}_loss" if several and loss is not None else None,
+                prefix=prefixes[i],
+                metrics=tuple(metrics[i]),
+                weighted_metrics=tuple(weighted[i]),
+            )
+            for i, loss in enumerate(chosen)
+        ]
 
-    def takes_class_numbers(self, y_shape: Shape, output_shape: Shape) -> bool:
-        """Tells whether the loss expects integer class numbers as targets."""
-        if self.loss is None:
-            return False
-        loss = self.loss_for(y_shape, output_shape)
-        return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
+    def _losses(self, outputs: Outputs) -> list[Any]:
+        if len(outputs) > 1:
+            return outputs.spread(self.loss, "loss", _is_one_loss)
+        loss = _single(self.loss)
+        if not _is_one_loss(loss):
+            raise ConfigurationError(
+                f"`loss` must be a single loss, the model has {outputs.text}. Received: {loss!r}"
+            )
+        return [loss]
 
-    def ignored_class(self, y_shape: Shape, output_shape: Shape) -> int | None:
-        """Returns the class number that the loss leaves out, None if there is none."""
-        loss = self.loss_for(y_shape, output_shape)
-        return getattr(loss, "ignore_class", None)
+    def _weights(self, outputs: Outputs, chosen: list[Any]) -> list[float]:
+        value = self.loss_weights
+        if len(outputs) == 1:
+            value = _single(value)
+        listed = isinstance(value, (list, tuple)) and len(value) < len(outputs)
+        if listed and len(value) == sum(loss is not None for loss in chosen):
+            rest = iter(value)
+            value = [None if loss is None else next(rest) for loss in chosen]
+        found = outputs.spread(value, "loss_weights", _is_one_loss)
+        return [1.0 if weight is None else float(weight) for weight in found]
 
-    def metrics_for(self, y_shape: Shape, output_shape: Shape) -> list[MetricEntry]:
-        """Returns the metrics for targets and predictions of these shapes, in the order given.
+    def _metrics(self, outputs: Outputs, value: Any, argument: str) -> list[list[Any]]:
+        if len(outputs) == 1:
+            return [_leaves(value)]
+        if not value:
+            return [[] for _ in outputs.shapes]
+        return [_leaves(entry) for entry in outputs.spread(value, argument)]
+
+    def metrics_for(
+        self, heads: Sequence[Head], y_shapes: Sequence[Shape | None], outputs: Outputs
+    ) -> list[MetricEntry]:
+        """Returns the metrics for targets of these shapes, in the order given.
 
         A metric given by name is made once; what "accuracy" stands for follows the shapes.
+
+        Args:
+            heads: what is asked of each output.
+            y_shapes: shape of each output's targets, None if it has none.
+            outputs: the outputs of the model.
         """
         found: list[MetricEntry] = []
         names: dict[str, int] = {}
-        for weighted, identifiers in ((False, self.metrics), (True, self.weighted_metrics)):
-            for index, identifier in enumerate(identifiers):
-                metric = self._metric(identifier, (weighted, index), y_shape, output_shape)
-                name = metric.name
-                if weighted and name in names:
-                    name = f"weighted_{name}"
-                count = names.get(name, 0)
-                names[name] = count + 1
-                found.append(MetricEntry(metric, weighted, f"{name}_{count}" if count else name))
+        for weighted in (False, True):
+            for number, head in enumerate(heads):
+                identifiers = head.weighted_metrics if weighted else head.metrics
+                for index, identifier in enumerate(identifiers):
+                    shapes = y_shapes[number] or (), outputs.shapes[number]
+                    metric = self._metric(identifier, (weighted, number, index), *shapes)
+                    name = f"{head.prefix}{metric.name}"
+                    if weighted and name in names:
+                        name = f"{head.prefix}weighted_{metric.name}"
+                    count = names.get(name, 0)
+                    names[name] = count + 1
+                    key = f"{name}_{count}" if count else name
+                    found.append(MetricEntry(metric, weighted, key, number))
         self.entries = found
+        self.loss_keys = [head.loss_key for head in heads if head.loss_key is not None]
         return found
 
     def _metric(
-        self, identifier: Any, position: tuple[bool, int], y_shape: Shape, output_shape: Shape
+        self,
+        identifier: Any,
+        position: tuple[bool, int, int],
+        y_shape: Shape,
+        output_shape: Shape,
     ) -> Metric:
         if isinstance(identifier, Metric):
             return identifier
@@ -214,11 +348,11 @@ class Compiled:
         return self._made[key]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns plain data from which `Model.compile_from_config` compiles again."""
+        """Returns plain data from which `Model.compile` compiles again, as Keras writes it."""
         return {
             "optimizer": object_config(self.optimizer),
             "loss": plain(self.loss),
-            "loss_weights": None if self.loss_weight == 1.0 else self.loss_weight,
+            "loss_weights": plain(self.loss_weights),
             "metrics": plain(self.metrics) or None,
             "weighted_metrics": plain(self.weighted_metrics) or None,
             "run_eagerly": False,

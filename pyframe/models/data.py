@@ -3,80 +3,94 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyframe.errors import DataError
+from pyframe.models.compiled import Head
 from pyframe.models.inputs import check_inputs, unwrap
+from pyframe.models.outputs import Outputs, Shape
 from pyframe.models.steps import BatchSpec, Spec
 from pyframe.ops.dtypes import Array, as_array, common_float
 
 
 @dataclass
 class Batch:
-    """Checked arrays of the same length: inputs of the model, targets, sample weights."""
+    """Checked arrays of the same length: inputs of the model, targets, sample weights.
+
+    Targets are None for outputs that need none. There are no weights, or one array of them for
+    all outputs, or one (or None) for each output.
+    """
 
     inputs: list[Array]
-    target: Array | None
-    weight: Array | None
+    targets: list[Array | None]
+    weights: list[Array | None]
     spec: BatchSpec
 
     @property
     def arrays(self) -> list[Array]:
         """All arrays in the order in which a step takes them."""
-        return [*self.inputs, *(a for a in (self.target, self.weight) if a is not None)]
+        return [*self.inputs, *(a for a in (*self.targets, *self.weights) if a is not None)]
+
+    @property
+    def target(self) -> Array | None:
+        """The targets of a model with one output."""
+        return self.targets[0] if len(self.targets) == 1 else None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
 
 
-def check_target(model: Any, y: Any, rows: int) -> tuple[Array, Spec]:
-    """Returns the targets as an array and how they enter the plan.
+def check_target(
+    model: Any, head: Head, y: Any, rows: int, output_shape: Shape, name: str
+) -> tuple[Array, Spec]:
+    """Returns the targets of an output as an array and how they enter the plan.
 
     Raises:
         DataError: for another length than x, NaN, strings or class numbers out of range.
     """
-    array = as_array(_encoded(unwrap(y)), "y")
+    array = as_array(_encoded(y, name), name)
     if array.ndim == 0 or len(array) != rows:
         length = "no length" if array.ndim == 0 else f"{len(array)} rows"
-        raise DataError(f"`x` has {rows} rows, but `y` has {length}.")
+        raise DataError(f"`x` has {rows} rows, but `{name}` has {length}.")
     if array.dtype.kind == "f":
         bad = np.isnan(array)
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise DataError(
-                f"`y` holds {int(bad.sum())} NaN, the first at index {where}. Remove these samples."
+                f"`{name}` holds {int(bad.sum())} NaN, the first at index {where}. Remove these "
+                "samples."
             )
     shape: tuple[int | None, ...] = (None, *array.shape[1:])
-    output_shape = model.output_shape
-    if model.compiled_state.takes_class_numbers(shape, output_shape):
-        ignored = model.compiled_state.ignored_class(shape, output_shape)
-        _check_class_numbers(array if ignored is None else array[array != ignored], output_shape)
+    if head.takes_class_numbers(shape, output_shape):
+        ignored = head.ignored_class(shape, output_shape)
+        kept = array if ignored is None else array[array != ignored]
+        _check_class_numbers(kept, output_shape, name)
         return array, Spec(shape, "int32")
     return array, Spec(shape, common_float([model.dtype]))
 
 
-def _encoded(y: Any) -> Any:
+def _encoded(y: Any, name: str) -> Any:
     array = np.asarray(y)
     if array.dtype.kind in "USO" and array.size and isinstance(array.flat[0], str):
         raise DataError(
-            f"`y` holds strings such as {str(array.flat[0])!r}. Encode them as numbers: "
+            f"`{name}` holds strings such as {str(array.flat[0])!r}. Encode them as numbers: "
             "classes, y = np.unique(y, return_inverse=True)."
         )
     return y
 
 
-def _check_class_numbers(y: Array, output_shape: tuple[int | None, ...]) -> None:
+def _check_class_numbers(y: Array, output_shape: Shape, name: str) -> None:
     classes = output_shape[-1]
     if not y.size or classes is None:
         return
     low, high = y.min(), y.max()
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
-            "sparse_categorical_crossentropy wants whole class numbers, but `y` holds "
+            f"sparse_categorical_crossentropy wants whole class numbers, but `{name}` holds "
             f"{float(y[y != np.floor(y)].flat[0])}."
         )
     if low < 0 or high >= classes:
@@ -84,8 +98,8 @@ def _check_class_numbers(y: Array, output_shape: tuple[int | None, ...]) -> None
         index = tuple(int(i) for i in np.argwhere(y == value)[0])
         hint = " Class numbers start at 0." if low >= 1 and high == classes else ""
         raise DataError(
-            f"`y` holds the class number {int(value)} (at index {index}), but the last layer has "
-            f"{classes} units: class numbers must lie in 0 ... {classes - 1}.{hint}"
+            f"`{name}` holds the class number {int(value)} (at index {index}), but the last layer "
+            f"has {classes} units: class numbers must lie in 0 ... {classes - 1}.{hint}"
         )
 
 
@@ -124,14 +138,19 @@ def with_class_weight(model: Any, batch: Batch, class_weight: Mapping[int, float
     """Returns the batch with its sample weights multiplied by those of their classes.
 
     Raises:
-        DataError: if class_weight is no dictionary or y has no classes.
+        DataError: if class_weight is no dictionary, y has no classes, or there are several
+            outputs.
     """
-    assert batch.target is not None
+    if batch.target is None:
+        raise DataError(
+            "`class_weight` is for models with one output; give each output its `sample_weight`."
+        )
     weight = class_weights_of(batch.target, class_weight)
-    if batch.weight is not None:
-        weight = batch.weight * weight.reshape(-1, *[1] * (batch.weight.ndim - 1))
-    spec = replace(batch.spec, weight=_weight_spec(model, weight))
-    return Batch(batch.inputs, batch.target, weight, spec)
+    given = batch.weights[0] if batch.weights else None
+    if given is not None:
+        weight = given * weight.reshape(-1, *[1] * (given.ndim - 1))
+    spec = replace(batch.spec, weights=(_weight_spec(model, weight),))
+    return replace(batch, weights=[weight], spec=spec)
 
 
 def _weight_spec(model: Any, weight: Array) -> Spec:
@@ -144,31 +163,88 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
     Raises:
         DataError: for arrays that cannot be used.
         ShapeError: for shapes that do not fit the model.
+        ConfigurationError: if the losses or metrics of `compile` are not for these outputs.
     """
     inputs, structure = check_inputs(model, x)
+    rows = len(inputs[0])
+    outputs = model.outputs_spec
+    heads = model.compiled_state.heads_for(outputs)
     if y is None:
         raise DataError("`y` is missing: fit and evaluate need targets.")
-    target, target_spec = check_target(model, y, len(inputs[0]))
-    weight = None
-    if sample_weight is not None:
-        weight = as_array(unwrap(sample_weight), "sample_weight")
-        if weight.ndim == 0 or len(weight) != len(target):
+    targets: list[Array | None] = []
+    specs: list[Spec | None] = []
+    given = _targets_of(outputs, heads, y)
+    for head, target, shape, name in zip(
+        heads, given, outputs.shapes, _names(outputs, "y"), strict=True
+    ):
+        array, spec = None, None
+        if target is not None and head.needs_target:
+            array, spec = check_target(model, head, target, rows, shape, name)
+        elif head.needs_target:
+            raise DataError(f"`{name}` is missing: there is a loss or metric for this output.")
+        targets.append(array)
+        specs.append(spec)
+    weights = _weights_of(outputs, sample_weight, rows)
+    return Batch(
+        inputs,
+        targets,
+        weights,
+        BatchSpec(
+            tuple(
+                Spec((None, *a.shape[1:]), dtype)
+                for a, dtype in zip(inputs, model.array_dtypes(inputs), strict=True)
+            ),
+            tuple(specs),
+            tuple(None if w is None else _weight_spec(model, w) for w in weights),
+            structure,
+        ),
+    )
+
+
+def _names(outputs: Outputs, argument: str) -> list[str]:
+    if len(outputs) == 1:
+        return [argument]
+    return [
+        f"{argument}[{i if name is None else repr(name)}]" for i, name in enumerate(outputs.names)
+    ]
+
+
+def _targets_of(outputs: Outputs, heads: Sequence[Head], y: Any) -> list[Any]:
+    if len(outputs) == 1:
+        return [unwrap(y)]
+    if isinstance(y, (list, tuple)) and len(y) < len(outputs):
+        # Targets for the outputs with a loss alone.
+        wanted = [head.loss is not None for head in heads]
+        if len(y) == sum(wanted):
+            rest = iter(y)
+            return [next(rest) if needed else None for needed in wanted]
+    return outputs.spread(y, "y", error=DataError)
+
+
+def _weights_of(outputs: Outputs, sample_weight: Any, rows: int) -> list[Array | None]:
+    if sample_weight is None:
+        return []
+    if len(outputs) > 1 and isinstance(sample_weight, (list, tuple, Mapping)):
+        given = outputs.spread(sample_weight, "sample_weight", error=DataError)
+        names = _names(outputs, "sample_weight")
+    else:
+        given = [unwrap(sample_weight)]
+        names = ["sample_weight"]
+    found: list[Array | None] = []
+    for value, name in zip(given, names, strict=True):
+        if value is None:
+            found.append(None)
+            continue
+        weight = as_array(value, name)
+        if weight.ndim == 0 or len(weight) != rows:
             raise DataError(
-                f"`sample_weight` of shape {weight.shape} does not have one entry for each of the "
-                f"{len(target)} samples."
+                f"`{name}` of shape {weight.shape} does not have one entry for each of the "
+                f"{rows} samples."
             )
         if not np.isfinite(weight).all():
-            raise DataError("`sample_weight` holds NaN or infinite numbers.")
-    spec = BatchSpec(
-        tuple(
-            Spec((None, *a.shape[1:]), dtype)
-            for a, dtype in zip(inputs, model.array_dtypes(inputs), strict=True)
-        ),
-        target_spec,
-        None if weight is None else _weight_spec(model, weight),
-        structure,
-    )
-    return Batch(inputs, target, weight, spec)
+            raise DataError(f"`{name}` holds NaN or infinite numbers.")
+        found.append(weight)
+    return found
 
 
 def split_validation(batch: Batch, fraction: float) -> tuple[Batch, Batch]:
@@ -188,8 +264,8 @@ def split_validation(batch: Batch, fraction: float) -> tuple[Batch, Batch]:
     def part(begin: int, end: int) -> Batch:
         return Batch(
             [a[begin:end] for a in batch.inputs],
-            None if batch.target is None else batch.target[begin:end],
-            None if batch.weight is None else batch.weight[begin:end],
+            [None if a is None else a[begin:end] for a in batch.targets],
+            [None if a is None else a[begin:end] for a in batch.weights],
             batch.spec,
         )
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pyframe import nest, ops
-from pyframe.models.steps import BatchSpec, batch_inputs, total_loss
+from pyframe import ops
+from pyframe.models.steps import BatchSpec, trace_loss
 from pyframe.ops.dtypes import Array
 from pyframe.ops.function import Function
 from pyframe.ops.tensor import Tensor, Trace
@@ -73,10 +73,7 @@ _KEPT = " The batch is kept in model.last_bad_batch."
 
 def _first_bad_layer(model: Any, spec: BatchSpec, arrays: list[Array]) -> str:
     with Trace(True, model.random_state()) as trace:
-        xs, y_true, weight = batch_inputs(trace, spec)
-        y_pred = model(nest.pack(spec.structure, xs))
-        assert y_true is not None
-        loss = total_loss(model, model.compiled_state, y_true, y_pred, weight)
+        loss = trace_loss(trace, model, model.compiled_state, spec).loss
         loss = ops.mean(loss) if loss.shape else loss
         variables = model.trainable_weights
         found = trace.gradients(loss, [trace.variable(v) for v in variables])

@@ -45,9 +45,12 @@ class Evaluator(Predictor):
 
         Args:
             optimizer: name or Optimizer.
-            loss: name, Loss, or function of (y_true, y_pred) written with `pyframe.ops`.
-            loss_weights: factor of the loss, None for 1.
-            metrics: names, metrics or functions; never weighted by sample weights.
+            loss: name, Loss, or function of (y_true, y_pred) written with `pyframe.ops`, for all
+                outputs; or a list or dictionary (by names) with one for each output, None for an
+                output that takes no part.
+            loss_weights: factor of the loss, or of each output's loss; None for 1.
+            metrics: list of names, metrics or functions; never weighted by sample weights. For
+                several outputs a list or dictionary with such a list (or metric) for each.
             weighted_metrics: the same, weighted by sample weights.
             run_eagerly: accepted and without effect, as the next three.
             steps_per_execution: many steps always run in one call.
@@ -57,7 +60,10 @@ class Evaluator(Predictor):
         Raises:
             ConfigurationError: for an unknown name or type.
         """
-        self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        if self.built and loss is not None:
+            compiled.heads_for(self.outputs_spec)
+        self._compiled = compiled
         cache = self.functions()
         for key in [k for k in cache if k[0] != "forward"]:
             del cache[key]
@@ -183,7 +189,7 @@ class Evaluator(Predictor):
         finally:
             feed.close()
             hooks.close()
-        return flatten_logs(logs, return_dict)
+        return flatten_logs(logs, self.compiled_state, return_dict)
 
     def run_test(self, loop: EpochLoop, hooks: Any, show: bool = True) -> Logs:
         """Runs one pass over validation data and returns the logs."""
@@ -219,7 +225,7 @@ class Evaluator(Predictor):
         batch = data.check_batch(self, x, y, sample_weight)
         if class_weight is not None:
             batch = data.with_class_weight(self, batch, class_weight)
-        return flatten_logs(self._run_batch("train", batch), return_dict)
+        return flatten_logs(self._run_batch("train", batch), self.compiled_state, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -236,7 +242,7 @@ class Evaluator(Predictor):
             The loss, or [loss, metrics ...].
         """
         batch = data.check_batch(self, x, y, sample_weight)
-        return flatten_logs(self._run_batch("test", batch), return_dict)
+        return flatten_logs(self._run_batch("test", batch), self.compiled_state, return_dict)
 
     def _run_batch(self, mode: str, batch: data.Batch) -> Logs:
         step = self.step_for(mode)(batch.spec)
@@ -257,10 +263,12 @@ class Evaluator(Predictor):
         """
         if not self.built:
             raise ConfigurationError("The metrics are known after the first batch.")
-        shape = self.output_shape
-        compiled = self.compiled_state
-        entries = compiled.entries or compiled.metrics_for(shape, shape)
-        return ["loss", *(entry.name for entry in entries)]
+        outputs, compiled = self.outputs_spec, self.compiled_state
+        entries = compiled.entries
+        if not entries:
+            heads = compiled.heads_for(outputs)
+            entries = compiled.metrics_for(heads, outputs.shapes, outputs)
+        return ["loss", *compiled.loss_keys, *(entry.name for entry in entries)]
 
     @property
     def metrics(self) -> list[Any]:
@@ -273,9 +281,16 @@ class Evaluator(Predictor):
             metric.reset_state()
 
 
-def flatten_logs(logs: Logs, return_dict: bool) -> Any:
-    """Returns the logs as they are, as a list in the order of compile, or a single number."""
+def flatten_logs(logs: Logs, compiled: Compiled, return_dict: bool) -> Any:
+    """Returns the logs as they are, as a list in Keras's order, or a single number.
+
+    The list starts with the loss, the metrics that are called by their own names and the losses
+    of single outputs; all others, such as those of several outputs, follow in the order of their
+    keys.
+    """
     if return_dict:
         return logs
-    values = list(logs.values())
+    own = [entry.metric.name for entry in compiled.entries]
+    first = [key for key in dict.fromkeys(["loss", *own, *compiled.loss_keys]) if key in logs]
+    values = [logs[key] for key in [*first, *sorted(set(logs) - set(first))]]
     return values[0] if len(values) == 1 else values

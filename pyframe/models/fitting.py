@@ -70,8 +70,10 @@ class Trainer(LegacyMethods):
         """Trains the model.
 
         Args:
-            x: inputs, array of samples; or an iterable of (x, y) or (x, y, sample_weight).
-            y: targets, array; None if x is an iterable.
+            x: inputs, array of samples; several inputs as a list or a dictionary by their names;
+                or an iterable of (x, y) or (x, y, sample_weight).
+            y: targets, array; those of several outputs as a list or a dictionary by their names;
+                None if x is an iterable.
             batch_size: samples of one update, 32 if None.
             epochs: number of the last epoch, not a count if `initial_epoch` is given.
             verbose: 0 silent, 1 progress bar, 2 one line an epoch; "auto" is 1.
@@ -80,8 +82,9 @@ class Trainer(LegacyMethods):
                 for validation.
             validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches.
             shuffle: whether to draw a new order each epoch; "batch" shuffles inside batches.
-            class_weight: dictionary {class: weight} for the loss.
-            sample_weight: weight of each sample for the loss.
+            class_weight: dictionary {class: weight} for the loss; for models with one output.
+            sample_weight: weight of each sample for the loss of every output, or such weights
+                for each output.
             initial_epoch: epoch to start at, to go on with an earlier training.
             steps_per_epoch: batches of an epoch, None for all.
             validation_steps: batches of a validation, None for all.
@@ -261,8 +264,8 @@ def _due(epoch: int, frequency: Any) -> bool:
 
 
 def _warn_missing_classes(train: data.Batch, held: data.Batch) -> None:
-    assert train.target is not None
-    assert held.target is not None
+    if train.target is None or held.target is None:
+        return
     missing = data.missing_classes(train.target, held.target)
     if missing:
         warn(

@@ -9,6 +9,7 @@ from typing import Any
 from pyframe import nest, ops
 from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.layers import Input, Layer
+from pyframe.models.outputs import Outputs
 from pyframe.ops.symbolic import Key, Node, SymbolicTensor
 
 
@@ -26,6 +27,7 @@ class LayerGraph:
         nodes: all calls between them, each after those whose outputs it needs.
         operations: layers and operators, each once, in the order of their distance from the
             outputs; Keras orders layers and weights like this.
+        outputs_spec: names, shapes and nesting of the outputs.
 
     Raises:
         ConfigurationError: if something else than such tensors is given, an output does not
@@ -48,6 +50,8 @@ class LayerGraph:
         self._check_names()
         self.input_structure = nest.structure_of(inputs)
         self.output_structure = nest.structure_of(outputs)
+        names, shapes = [t.name for t in self.outputs], [t.shape for t in self.outputs]
+        self.outputs_spec = Outputs.of(self.output_structure, names, shapes)
 
     @classmethod
     def between(cls, inputs: Any, outputs: Any) -> LayerGraph:

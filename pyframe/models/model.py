@@ -16,6 +16,7 @@ from pyframe.layers.weights import structure_changed
 from pyframe.lookup import plain
 from pyframe.models.fitting import Trainer
 from pyframe.models.layer_graph import LayerGraph
+from pyframe.models.outputs import Outputs
 from pyframe.ops.dtypes import Array, common_float
 from pyframe.ops.symbolic import SymbolicTensor
 from pyframe.ops.tensor import Trace
@@ -234,6 +235,17 @@ class Model(Trainer):
             return super().output_shape
         shapes = [tensor.shape for tensor in self.graph.outputs]
         return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def outputs_spec(self) -> Outputs:
+        """Names, shapes and nesting of the outputs.
+
+        Raises:
+            NotBuiltError: if the model is no graph and was never called.
+        """
+        if self.graph is not None:
+            return self.graph.outputs_spec
+        return super().outputs_spec
 
     def build(self, input_shape: Any) -> None:
         """Makes the weights of all layers by tracing `call` for inputs of this shape."""

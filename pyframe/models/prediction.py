@@ -10,12 +10,13 @@ import numpy as np
 from pyframe import _core, nest
 from pyframe.callbacks import CallbackList
 from pyframe.errors import DataError
-from pyframe.layers.base import Layer
+from pyframe.layers.base import Layer, shapes_in
 from pyframe.layers.weights import structure_version
 from pyframe.models.epochs import Stretch
 from pyframe.models.feeds import check_batch_size, check_count
 from pyframe.models.inputs import check_inputs
 from pyframe.models.old_names import old_arguments
+from pyframe.models.outputs import Outputs
 from pyframe.models.sources import IterableFeed, is_batch_source, split_item
 from pyframe.ops.dtypes import Array
 from pyframe.ops.tensor import SymbolicValue
@@ -33,6 +34,12 @@ class Predictor(Layer):
 
     # Plans by (shape, dtype) of the input, for calls that need no further check.
     _ready: dict[tuple[tuple[int, ...], str, str], _core.Plan]
+
+    @property
+    def outputs_spec(self) -> Outputs:
+        """Names, shapes and nesting of the outputs."""
+        shapes, structure = shapes_in(self.output_shape)
+        return Outputs.of(structure, [None] * len(shapes), shapes)
 
     def build_from(self, arrays: Any) -> None:
         """Builds the model for samples like those of arrays, nested as `call` takes them."""

@@ -11,7 +11,7 @@ import numpy as np
 from pyframe import nest, ops
 from pyframe.errors import ConfigurationError
 from pyframe.metrics import Metric
-from pyframe.models.compiled import Compiled, MetricEntry
+from pyframe.models.compiled import Compiled, Head, MetricEntry
 from pyframe.ops.function import Function
 from pyframe.ops.state import StateRecorder
 from pyframe.ops.tensor import Tensor, Trace, Variable
@@ -32,8 +32,8 @@ class BatchSpec:
     """What a step takes: inputs of the model and how they are nested, targets, sample weights."""
 
     inputs: tuple[Spec, ...]
-    target: Spec | None
-    weight: Spec | None
+    targets: tuple[Spec | None, ...]
+    weights: tuple[Spec | None, ...]
     structure: nest.Structure = None
 
 
@@ -52,8 +52,10 @@ class Step:
     """A traced step.
 
     Attributes:
-        function: output 0 is the loss, the others are numbers that metrics add up.
+        function: output 0 is the loss, then come the losses of single outputs if there are
+            several, the others are numbers that metrics add up.
         outputs: number of outputs.
+        loss_keys: keys of the losses of single outputs.
         parts: how these numbers enter the metrics' variables.
         resets: metrics whose variables are more than such sums.
         compiled: the metrics.
@@ -61,6 +63,7 @@ class Step:
 
     function: Function
     outputs: int
+    loss_keys: tuple[str, ...]
     parts: tuple[Part, ...]
     resets: tuple[Metric, ...]
     compiled: Compiled
@@ -79,7 +82,8 @@ class Totals:
     def __init__(self, step: Step) -> None:
         self.step = step
         self.samples = 0
-        self._loss = 0.0
+        self.steps = 0
+        self._losses = [0.0] * (1 + len(step.loss_keys))
         self._sums: dict[Variable, float] = {part.variable: 0.0 for part in step.parts}
         if step.resets:
             with step.compiled.lock:
@@ -88,7 +92,11 @@ class Totals:
 
     def add(self, sums: Sequence[float], batch_size: int, steps: int) -> None:
         """Adds what `run_steps` returned for some batches of one size."""
-        self._loss += sums[0] * batch_size
+        self._losses[0] += sums[0] * batch_size
+        for number in range(1, len(self._losses)):
+            # Keras weights the loss by the rows of its batches, its parts not.
+            self._losses[number] += sums[number]
+        self.steps += steps
         self.samples += batch_size * steps
         totals = self._sums
         for part in self.step.parts:
@@ -98,7 +106,9 @@ class Totals:
 
     def logs(self) -> Logs:
         """Returns loss and metrics so far, in the order of compile."""
-        logs: Logs = {"loss": self._loss / (self.samples or 1)}
+        logs: Logs = {"loss": self._losses[0] / (self.samples or 1)}
+        for key, value in zip(self.step.loss_keys, self._losses[1:], strict=True):
+            logs[key] = value / (self.steps or 1)
         compiled = self.step.compiled
         with compiled.lock:
             self._write_sums()
@@ -121,7 +131,12 @@ class Totals:
         with compiled.lock:
             self._write_sums()
             values = [[v.numpy() for v in entry.metric.variables] for entry in compiled.entries]
-        return {"loss": self._loss, "samples": self.samples, "metrics": values}
+        return {
+            "losses": list(self._losses),
+            "samples": self.samples,
+            "steps": self.steps,
+            "metrics": values,
+        }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `get_state` returned.
@@ -130,14 +145,19 @@ class Totals:
             ValueError: if it belongs to other metrics.
         """
         variables = [entry.metric.variables for entry in self.step.compiled.entries]
-        values = state["metrics"]
-        fits = len(values) == len(variables) and all(
-            [np.shape(a) for a in arrays] == [v.shape for v in own]
-            for arrays, own in zip(values, variables, strict=True)
+        values, losses = state["metrics"], state["losses"]
+        fits = (
+            len(losses) == len(self._losses)
+            and len(values) == len(variables)
+            and all(
+                [np.shape(a) for a in arrays] == [v.shape for v in own]
+                for arrays, own in zip(values, variables, strict=True)
+            )
         )
         if not fits:
             raise ValueError("the state belongs to other metrics")
-        self._loss, self.samples = float(state["loss"]), int(state["samples"])
+        self._losses = [float(v) for v in losses]
+        self.samples, self.steps = int(state["samples"]), int(state["steps"])
         summed = {part.variable for part in self.step.parts}
         for arrays, own in zip(values, variables, strict=True):
             for variable, array in zip(own, arrays, strict=True):
@@ -153,27 +173,76 @@ def _number(value: Any) -> Any:
     return float(array) if array.ndim == 0 else array
 
 
-def total_loss(
-    model: Any, compiled: Compiled, y_true: Tensor, y_pred: Tensor, weight: Tensor | None
-) -> Tensor:
-    """Returns the loss of a batch with the penalties on weights and what layers added.
+@dataclass(frozen=True)
+class Traced:
+    """A step as far as its loss.
 
-    Returns:
-        A scalar, or losses (N, ...) if the loss has no reduction.
+    Attributes:
+        heads: what compile asks of each output.
+        targets: targets of each output, None where there are none.
+        predictions: the outputs of the model.
+        weights: sample weights of each output or None.
+        loss: the loss with all penalties, a scalar, or (N, ...) if it has no reduction.
+        losses: the loss of each output that has one, if there are several.
+    """
+
+    heads: list[Head]
+    targets: list[Tensor | None]
+    predictions: list[Tensor]
+    weights: list[Tensor | None]
+    loss: Tensor
+    losses: list[Tensor]
+
+
+def trace_loss(trace: Trace, model: Any, compiled: Compiled, spec: BatchSpec) -> Traced:
+    """Traces the forward pass and the loss of a batch.
 
     Raises:
         ConfigurationError: for a softmax over a single unit, whose output is always 1.
     """
-    made = y_pred.trace.producer(y_pred)
-    if made is not None and made[0] == "softmax" and y_pred.shape[-1] == 1:
+    xs = [trace.input(f"x{i}", s.shape, s.dtype) for i, s in enumerate(spec.inputs)]
+    targets = [_optional_input(trace, f"y{i}", s) for i, s in enumerate(spec.targets)]
+    weights = [_optional_input(trace, f"sample_weight{i}", s) for i, s in enumerate(spec.weights)]
+    if len(weights) < len(targets):
+        weights = (weights or [None]) * len(targets)
+    predictions = nest.flatten(model(nest.pack(spec.structure, xs)))
+    heads = compiled.heads_for(model.outputs_spec)
+    total: Any = None
+    losses = []
+    for head, target, prediction, weight in zip(heads, targets, predictions, weights, strict=True):
+        if head.loss is None or target is None:
+            continue
+        _check_softmax(prediction)
+        loss: Any = head.loss_for(target.shape, prediction.shape)(target, prediction, weight)
+        if head.loss_key is not None:
+            losses.append(ops.mean(loss) if loss.shape else loss)
+        if head.loss_weight != 1.0:
+            loss = loss * head.loss_weight
+        total = loss if total is None else _sum_of(total, loss)
+    total = _with_penalties(trace, model, total)
+    return Traced(heads, targets, predictions, weights, total, losses)
+
+
+def _optional_input(trace: Trace, name: str, spec: Spec | None) -> Tensor | None:
+    return None if spec is None else trace.input(name, spec.shape, spec.dtype)
+
+
+def _check_softmax(prediction: Tensor) -> None:
+    made = prediction.trace.producer(prediction)
+    if made is not None and made[0] == "softmax" and prediction.shape[-1] == 1:
         raise ConfigurationError(
             "The last layer has 1 unit with activation='softmax': its output is always 1. Use "
             "activation='sigmoid' with loss='binary_crossentropy', or one unit for each class."
         )
-    loss: Any = compiled.loss_for(y_true.shape, y_pred.shape)(y_true, y_pred, weight)
-    if compiled.loss_weight != 1.0:
-        loss = loss * compiled.loss_weight
-    trace = y_pred.trace
+
+
+def _sum_of(a: Any, b: Any) -> Any:
+    if a.shape != b.shape:
+        a, b = (ops.sum(x) if x.shape else x for x in (a, b))
+    return a + ops.cast(b, a.dtype)
+
+
+def _with_penalties(trace: Trace, model: Any, loss: Any) -> Tensor:
     penalties = [Tensor(trace, tensor_id) for _, tensor_id in trace.losses]
     for variable in model.trainable_weights:
         if variable.regularizer is not None:
@@ -186,24 +255,23 @@ def total_loss(
     return result
 
 
-def batch_inputs(
-    trace: Trace, spec: BatchSpec
-) -> tuple[list[Tensor], Tensor | None, Tensor | None]:
-    """Adds the inputs of a step to a trace, in the order in which runs pass the arrays."""
-    xs = [trace.input(f"x{i}", s.shape, s.dtype) for i, s in enumerate(spec.inputs)]
-    y = None if spec.target is None else trace.input("y", spec.target.shape, spec.target.dtype)
-    w = spec.weight
-    return xs, y, None if w is None else trace.input("sample_weight", w.shape, w.dtype)
-
-
 def trace_metrics(
-    trace: Trace, entries: Sequence[MetricEntry], update: Callable[[MetricEntry], None]
+    trace: Trace,
+    entries: Sequence[MetricEntry],
+    update: Callable[[MetricEntry], None],
+    first: int = 1,
 ) -> tuple[list[Tensor], list[Part], bool]:
     """Traces the update of all metrics.
 
+    Args:
+        trace: the trace of a step.
+        entries: the metrics.
+        update: updates one of them.
+        first: output number of the first scalar.
+
     Returns:
-        Scalars to be added up over the steps, how they enter the variables (their output
-        numbers start at 1), and whether the plan changes other variables of metrics.
+        Scalars to be added up over the steps, how they enter the variables, and whether the
+        plan changes other variables of metrics.
     """
     with trace.assignments(StateRecorder(trace)) as state:
         for entry in entries:
@@ -218,7 +286,7 @@ def trace_metrics(
             number = None
             if term.tensor is not None:
                 outputs.setdefault(term.tensor.id, term.tensor)
-                number = numbers.setdefault(term.tensor.id, len(numbers) + 1)
+                number = numbers.setdefault(term.tensor.id, len(numbers) + first)
             parts.append(Part(variable, number, term.factor, term.by_rows))
     return list(outputs.values()), parts, len(state) > len(sums)
 
@@ -233,13 +301,8 @@ def make_step(model: Any, compiled: Compiled, spec: BatchSpec, training: bool) -
         training: whether the step updates the weights.
     """
     with Trace(training, model.random_state()) as trace:
-        xs, y_true, weight = batch_inputs(trace, spec)
-        if y_true is None:
-            raise ConfigurationError("Targets are missing: pass `y`.")
-        y_pred = model(nest.pack(spec.structure, xs))
-        if not isinstance(y_pred, Tensor):
-            raise ConfigurationError("A model with several outputs cannot be trained by fit.")
-        loss = total_loss(model, compiled, y_true, y_pred, weight)
+        traced = trace_loss(trace, model, compiled, spec)
+        loss = traced.loss
         if training:
             variables = model.trainable_weights
             wrt = [trace.variable(v) for v in variables]
@@ -247,19 +310,22 @@ def make_step(model: Any, compiled: Compiled, spec: BatchSpec, training: bool) -
             objective = compiled.optimizer.scale_loss(objective)
             gradients = trace.gradients(objective, wrt) if wrt else []
             compiled.optimizer.record_step(variables, gradients)
-        target, prediction = y_true, trace.resolve(y_pred)
+        predictions = [trace.resolve(tensor) for tensor in traced.predictions]
 
         def update(entry: MetricEntry) -> None:
+            target, weight = traced.targets[entry.output], traced.weights[entry.output]
             if entry.weighted and weight is not None:
-                entry.metric.update_state(target, prediction, sample_weight=weight)
+                entry.metric.update_state(target, predictions[entry.output], sample_weight=weight)
             else:
-                entry.metric.update_state(target, prediction)
+                entry.metric.update_state(target, predictions[entry.output])
 
-        entries = compiled.metrics_for(y_true.shape, y_pred.shape)
-        outputs, parts, stateful = trace_metrics(trace, entries, update)
+        shapes = [None if target is None else target.shape for target in traced.targets]
+        entries = compiled.metrics_for(traced.heads, shapes, model.outputs_spec)
+        losses = [ops.mean(loss) if loss.shape else loss, *traced.losses]
+        sums, parts, stateful = trace_metrics(trace, entries, update, len(losses))
         compiled.exclusive = compiled.exclusive or stateful
         trace.advance_random_states()
-    outputs.insert(0, ops.mean(loss) if loss.shape else loss)
+    outputs = [*losses, *sums]
     summed = {part.variable for part in parts}
     resets = [
         entry.metric
@@ -268,4 +334,5 @@ def make_step(model: Any, compiled: Compiled, spec: BatchSpec, training: bool) -
         or not summed.issuperset(entry.metric.variables)
     ]
     function = Function(trace, outputs)
-    return Step(function, len(outputs), tuple(parts), tuple(resets), compiled)
+    keys = tuple(compiled.loss_keys)
+    return Step(function, len(outputs), keys, tuple(parts), tuple(resets), compiled)

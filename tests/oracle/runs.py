@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.oracle.runs_graphs import run_graph
 from tests.oracle.runs_metrics import (
     run_compile,
     run_loss,
@@ -30,6 +31,7 @@ from tests.oracle.specs import (
     dense_net,
     rng_for,
 )
+from tests.oracle.specs_graphs import GRAPH_CASES
 from tests.oracle.specs_losses import LOSS_CASES, LOSS_TRAIN_CASES
 from tests.oracle.specs_metrics import COMPILE_CASES, METRIC_CASES, REDUCTION_CASES
 from tests.oracle.specs_norm import NORM_LAYER_CASES, NORM_TRAIN_CASES
@@ -165,6 +167,7 @@ RUNS: dict[str, tuple[Any, Any]] = {
     **{f"fit/{case.name}": (run_fit, case) for case in FIT_CASES},
     **{f"norm/layer_{case.name}": (run_layer, case) for case in NORM_LAYER_CASES},
     **{f"norm/train_{case.name}": (run_training, case) for case in NORM_TRAIN_CASES},
+    **{f"graph/{case.name}": (run_graph, case) for case in GRAPH_CASES},
     **{f"optimizer/{case.name}": (run_optimizer, case) for case in OPTIMIZER_CASES},
     **{f"schedule/{case.name}": (run_schedule, case) for case in SCHEDULE_CASES},
     **{f"weight/{case.name}": (run_function, case) for case in FUNCTION_CASES},
