@@ -263,3 +263,33 @@ def test_dropout_with_a_shared_mask() -> None:
 def test_arrays_that_are_no_numbers(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="not numeric"):
         ops.relu(bad)
+
+
+def test_taking_stacking_and_tiling() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    ids = np.array([[0, -1], [1, 1]])
+    for axis in (0, 1, 2, -1, None):
+        np.testing.assert_array_equal(ops.take(x, ids, axis), np.take(x, ids, axis))
+    for axis in (0, 1, -1):
+        np.testing.assert_array_equal(ops.stack([x, x + 1], axis), np.stack([x, x + 1], axis))
+        for part, wanted in zip(ops.unstack(x, axis=axis), np.moveaxis(x, axis, 0), strict=True):
+            np.testing.assert_array_equal(part, wanted)
+    for counts in (2, (2, 1, 3), (2, 1, 1, 2)):
+        np.testing.assert_array_equal(ops.tile(x, counts), np.tile(x, counts))
+    assert np.isnan(ops.take(x, [3], 0)).all()
+
+
+def test_windows_by_rank() -> None:
+    sequence, image = np.ones((2, 9, 3)), np.ones((2, 9, 8, 3))
+    assert ops.conv(sequence, np.ones((3, 3, 4)), strides=2).shape == (2, 4, 4)
+    assert ops.conv(image, np.ones((3, 3, 1, 6))).shape == (2, 7, 6, 6)
+    assert ops.conv_transpose(sequence, np.ones((3, 4, 3)), 2).shape == (2, 19, 4)
+    assert ops.conv_transpose(image, np.ones((3, 3, 4, 3)), 2, "same").shape == (2, 18, 16, 4)
+    assert ops.max_pool(sequence, 2).shape == (2, 4, 3)
+    assert ops.average_pool(image, 2, padding="same").shape == (2, 5, 4, 3)
+    with pytest.raises(ShapeError, match="2 dimensions"):
+        ops.max_pool(sequence[0], 2)
+    with pytest.raises(ConfigurationError, match="data_format"):
+        ops.conv(image, np.ones((3, 3, 3, 4)), data_format="channels_first")
+    with pytest.raises(ValueError, match="output_padding"):
+        ops.conv_transpose(image, np.ones((2, 2, 4, 3)), 2, "same", output_padding=0)

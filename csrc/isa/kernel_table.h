@@ -224,6 +224,8 @@ struct KernelTable {
   // hash32 is a pure function of (key, offset + i), the same on every ISA and for T float, double.
   void (*dropout)(const T* x, T* y, int64_t n, uint32_t threshold, T scale, uint64_t key,
                   uint64_t offset);
+  // y[i] = (hash32(key, offset + i) >> 8) / 2^24, in [0, 1)
+  void (*random_uniform)(T* y, int64_t n, uint64_t key, uint64_t offset);
 
   // -- image resize, one axis: y[o * inner + j] = sum_t weight[t] * x[index[t] * inner + j] for
   // t in [first[o], first[o + 1]), j < inner

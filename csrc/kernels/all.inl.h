@@ -33,7 +33,7 @@ namespace {
 //
 #include "kernels/depthwise.inl.h"
 //
-#include "kernels/dropout.inl.h"
+#include "kernels/random.inl.h"
 //
 #include "kernels/resample.inl.h"
 //

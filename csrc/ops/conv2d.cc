@@ -279,4 +279,12 @@ bool register_all() {
 const bool registered = register_all();
 
 }  // namespace
+
+void lower_conv2d_input(Lowering& l, TensorId dy, TensorId kernel, TensorId bias,
+                        const Conv2D& conv) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_conv<typename decltype(tag)::type>(l, dy, kernel, bias, conv, true);
+  });
+}
+
 }  // namespace pyframe

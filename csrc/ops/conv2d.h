@@ -18,6 +18,10 @@ struct Conv2D {
 // The convolution of the operator being lowered, whose attributes are those of conv2d.
 Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel);
 
+// Adds the steps of the gradient of the convolution's input; bias (kNoTensor: none) is added to it.
+void lower_conv2d_input(Lowering& l, TensorId dy, TensorId kernel, TensorId bias,
+                        const Conv2D& conv);
+
 void lower_conv2d_grad_kernel(Lowering& l);
 
 }  // namespace pyframe

@@ -5,6 +5,7 @@
 
 #include "common/dispatch_dtype.h"
 #include "ops/elementwise.h"
+#include "ops/random.h"
 
 namespace pyframe {
 namespace {
@@ -13,21 +14,8 @@ std::vector<TensorSpec> infer(const OpContext& c) {
   const double rate = c.attrs.number("rate", 0.5);
   c.require(rate >= 0 && rate <= 1, "rate must be between 0 and 1.");
   c.require(c.inputs[0].dtype != DType::kI32, "needs a float tensor.");
-  c.require(c.inputs[1].dtype == DType::kF64 && c.shape(1) == Shape{2},
-            "state must be a float64 tensor (seed, counter).");
+  require_random_state(c, 1);
   return {c.inputs[0]};
-}
-
-uint64_t mix(uint64_t x) {  // the finaliser of SplitMix64 (Steele et al. 2014)
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
-
-uint64_t mask_key(const double* state, uint64_t stream) {
-  const auto seed = static_cast<uint64_t>(static_cast<int64_t>(state[0]));
-  const auto counter = static_cast<uint64_t>(static_cast<int64_t>(state[1]));
-  return mix(mix(mix(seed + 0x9e3779b97f4a7c15ULL) + counter) + stream);
 }
 
 void lower(Lowering& l) {
@@ -47,7 +35,7 @@ void lower(Lowering& l) {
                 [=](const Call& c, int64_t offset, int64_t n) {
                   const auto first = static_cast<uint64_t>(offset > 0 ? offset : c.begin * row);
                   kernel(c.at<T>(0) + offset, c.at<T>(2) + offset, n, threshold, scale,
-                         mask_key(c.at<double>(1), stream), first);
+                         random_key(c.at<double>(1), stream), first);
                 });
   });
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyframe.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from pyframe.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from pyframe.layers.base import Layer
 from pyframe.layers.batch_normalization import BatchNormalization
-from pyframe.layers.convolution import Conv2D
+from pyframe.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from pyframe.layers.dense import Dense
 from pyframe.layers.depthwise import (
     DepthwiseConv1D,
@@ -16,7 +16,15 @@ from pyframe.layers.depthwise import (
     SeparableConv1D,
     SeparableConv2D,
 )
-from pyframe.layers.dropout import Dropout
+from pyframe.layers.dropout import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from pyframe.layers.embedding import Embedding
 from pyframe.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -25,22 +33,42 @@ from pyframe.layers.global_pooling import (
 )
 from pyframe.layers.input_layer import Input, InputLayer
 from pyframe.layers.input_spec import InputSpec
+from pyframe.layers.lambda_layer import Lambda
 from pyframe.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
 from pyframe.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
-from pyframe.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPooling2D
+from pyframe.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AvgPool1D,
+    AvgPool2D,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
 from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, register_class, serialize
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
+Convolution1D = Conv1D
 Convolution2D = Conv2D
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
@@ -48,25 +76,41 @@ GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Deconvolution2D = Conv2DTranspose
 
 __all__ = [
     "ELU",
     "Activation",
     "Add",
+    "AlphaDropout",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "Deconvolution2D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -78,14 +122,18 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "Lambda",
     "Layer",
     "LeakyReLU",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Multiply",
     "Normalization",
+    "PReLU",
     "Permute",
     "ReLU",
     "RepeatVector",
@@ -96,14 +144,24 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Subtract",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "register_class",
     "serialize",
+    "subtract",
 ]
 
 _CLASSES: dict[str, type[Layer]] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from pyframe import activations, ops
-from pyframe.errors import ConfigurationError
+from pyframe import activations, constraints, initializers, ops, regularizers
+from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.layers import arguments
 from pyframe.layers.base import Layer
 
@@ -70,6 +71,62 @@ class LeakyReLU(Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the leaky rectified inputs."""
         return ops.leaky_relu(inputs, self.negative_slope)
+
+
+class PReLU(Layer):
+    """x where x > 0, else alpha * x with a trainable alpha for each element of a sample.
+
+    Args:
+        alpha_initializer: how alpha starts.
+        alpha_regularizer: penalty on alpha, None for none.
+        alpha_constraint: what holds for alpha after each update, None for nothing.
+        shared_axes: axes along which alpha is the same, counted with the batch as 0, e.g.
+            (1, 2) for one alpha a channel of images.
+        **kwargs: name, trainable, dtype, input_shape.
+
+    References:
+        He et al. 2015, https://arxiv.org/abs/1502.01852
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if axes is None else list(axes)
+        if not all(isinstance(a, int) and a >= 1 for a in self.shared_axes or []):
+            raise ConfigurationError(
+                f"{self.label}: `shared_axes` must hold integers >= 1. Received: {shared_axes!r}"
+            )
+
+    def build(self, input_shape: Any) -> None:
+        """Makes alpha, of the shape of a sample with 1 along the shared axes."""
+        shared = self.shared_axes or []
+        shape = [1 if i in shared else n for i, n in enumerate(input_shape)][1:]
+        if None in shape or any(a >= len(input_shape) for a in shared):
+            raise ShapeError(
+                f"{self.label} needs to know the axes of its input {tuple(input_shape)} that are "
+                f"not shared (shared_axes={self.shared_axes})."
+            )
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            name="alpha",
+            constraint=self.alpha_constraint,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs, those below 0 times alpha."""
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
 
 class ELU(Layer):

@@ -48,22 +48,40 @@ def finite(value: Any, argument: str, layer: str) -> float:
     return float(value)
 
 
+def sizes(value: Any, axes: int, argument: str, layer: str, least: int = 1) -> tuple[int, ...]:
+    """Returns one whole number for each axis, from one number for all or a tuple.
+
+    Args:
+        value: what the user gave.
+        axes: number of axes, 1 or 2.
+        argument: name of the argument, for the error text.
+        layer: the layer's label, for the error text.
+        least: the smallest number allowed.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    numbers = (value,) * axes if isinstance(value, (int, np.integer)) else value
+    if (
+        not isinstance(numbers, (tuple, list))
+        or len(numbers) != axes
+        or not all(_is_count(n) and n >= least for n in numbers)
+    ):
+        kind = "a whole number" if axes == 1 else "an integer or a pair (height, width)"
+        raise ConfigurationError(
+            f"{layer}: `{argument}` must be {kind}, >= {least}. Received: {value!r}"
+        )
+    return tuple(int(n) for n in numbers)
+
+
 def size_pair(value: Any, argument: str, layer: str) -> tuple[int, int]:
     """Returns (height, width) from a positive integer or two of them.
 
     Raises:
         ConfigurationError: for anything else.
     """
-    numbers = (value, value) if isinstance(value, (int, np.integer)) else value
-    if not isinstance(numbers, (tuple, list)) or len(numbers) != 2:
-        raise ConfigurationError(
-            f"{layer}: `{argument}` must be an integer or a pair (height, width). "
-            f"Received: {value!r}"
-        )
-    return (
-        positive_integer(numbers[0], argument, layer),
-        positive_integer(numbers[1], argument, layer),
-    )
+    height, width = sizes(value, 2, argument, layer)
+    return height, width
 
 
 def count_pairs(value: Any, axes: int, argument: str, layer: str) -> tuple[tuple[int, int], ...]:

@@ -83,6 +83,7 @@ from pyframe.ops.nn import (
     softmax_crossentropy,
     sparse_softmax_crossentropy,
 )
+from pyframe.ops.random import random_normal, random_uniform
 from pyframe.ops.shaping import (
     argmax,
     broadcast_to,
@@ -100,8 +101,12 @@ from pyframe.ops.shaping import (
     softmax,
     split,
     squeeze,
+    stack,
     sum,
+    take,
+    tile,
     transpose,
+    unstack,
 )
 from pyframe.ops.symbolic import SymbolicTensor, recorded
 from pyframe.ops.tensor import Tensor, Trace, Variable
@@ -113,6 +118,17 @@ from pyframe.ops.updates import (
     moving_average,
     rmsprop_update,
     sgd_update,
+)
+from pyframe.ops.windows import (
+    average_pool,
+    average_pool1d,
+    conv,
+    conv1d,
+    conv1d_transpose,
+    conv2d_transpose,
+    conv_transpose,
+    max_pool,
+    max_pool1d,
 )
 
 __all__ = [
@@ -129,6 +145,8 @@ __all__ = [
     "argmax",
     "assign",
     "assign_add",
+    "average_pool",
+    "average_pool1d",
     "average_pool2d",
     "batch_norm",
     "batch_norm_inference",
@@ -137,7 +155,12 @@ __all__ = [
     "ceil",
     "clip",
     "concatenate",
+    "conv",
+    "conv1d",
+    "conv1d_transpose",
     "conv2d",
+    "conv2d_transpose",
+    "conv_transpose",
     "cos",
     "dense",
     "depthwise_conv2d",
@@ -169,6 +192,8 @@ __all__ = [
     "log_softmax",
     "matmul",
     "max",
+    "max_pool",
+    "max_pool1d",
     "max_pool2d",
     "maximum",
     "mean",
@@ -184,6 +209,8 @@ __all__ = [
     "ones_like",
     "pad",
     "power",
+    "random_normal",
+    "random_uniform",
     "relu",
     "repeat",
     "reshape",
@@ -206,12 +233,16 @@ __all__ = [
     "sqrt",
     "square",
     "squeeze",
+    "stack",
     "stop_gradient",
     "subtract",
     "sum",
+    "take",
     "tanh",
+    "tile",
     "trace_function",
     "transpose",
+    "unstack",
     "value_and_grad",
     "where",
     "zeros_like",

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from pyframe.errors import ConfigurationError, ShapeError
-from pyframe.ops.dispatch import apply, apply_all, float_dtype, rank, static_shape, trace_of
-from pyframe.ops.elementwise import cast, greater, multiply
+from pyframe.ops.dispatch import apply, apply_all, float_dtype, rank, static_shape
+from pyframe.ops.elementwise import cast, greater_equal, multiply
+from pyframe.ops.random import random_arguments, random_uniform
 from pyframe.ops.shaping import expand_dims, reshape
-from pyframe.ops.shaping import max as max_over_axes
-from pyframe.ops.tensor import Variable
 
 Pair = int | Sequence[int]
 
@@ -232,25 +231,32 @@ def dropout(
     Raises:
         ConfigurationError: if arrays are given without a state.
     """
-    trace = trace_of([x])
-    if trace is not None and (state is None or isinstance(state, Variable)):
-        state = trace.use_random_state(state)
-        stream = trace.next_stream() if stream is None else stream
-    if state is None:
-        raise ConfigurationError("dropout on arrays needs `state`, an array (seed, counter).")
+    state, stream = random_arguments(x, state, stream)
     if noise_shape is not None:
-        return x * dropout(_ones(x, noise_shape), rate, state=state, stream=stream)
-    attrs = {"rate": float(rate), "stream": int(stream or 0)}
+        noise = random_uniform(x, shared_axes(x, noise_shape), state=state, stream=stream)
+        scale = 0.0 if rate >= 1 else 1.0 / (1.0 - rate)
+        return x * (greater_equal(noise, float(rate)) * scale)
+    attrs = {"rate": float(rate), "stream": stream}
     return apply_all("dropout", [x, state], attrs, [float_dtype(x), "float64"])[0]
 
 
-def _ones(x: Any, noise_shape: Sequence[int | None]) -> Any:
-    # Made from x because its batch axis may be unknown; x > x is 0 even where x is NaN.
+def shared_axes(x: Any, noise_shape: Sequence[int | None]) -> list[int]:
+    """Returns the axes of x along which noise of a shape is the same.
+
+    Args:
+        x: the operand.
+        noise_shape: 1 where the noise is shared, None or the size of x elsewhere.
+
+    Raises:
+        ShapeError: if the noise does not broadcast to x.
+    """
     shape = static_shape(x)
-    if len(noise_shape) != len(shape):
+    if len(noise_shape) != len(shape) or any(
+        n not in (None, 1) and size not in (None, n)
+        for n, size in zip(noise_shape, shape, strict=True)
+    ):
         raise ShapeError(f"`noise_shape` {tuple(noise_shape)} does not fit an input {shape}.")
-    axes = [i for i, n in enumerate(noise_shape) if n == 1 and shape[i] != 1]
-    return 1.0 - max_over_axes(greater(x, x), axes, keepdims=True)
+    return [i for i, n in enumerate(noise_shape) if n == 1 and shape[i] != 1]
 
 
 def softmax_crossentropy(logits: Any, target: Any) -> tuple[Any, Any]:

@@ -164,6 +164,58 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     ]
 
 
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Returns the elements of x at positions along an axis.
+
+    Args:
+        x: the operand.
+        indices: whole numbers (...); negative ones count from the end, and one that has no
+            element gives NaN.
+        axis: the axis, which the axes of `indices` replace; None for the flattened x.
+    """
+    indices = cast(indices, "int32")
+    if axis is None:
+        return take(reshape(x, [-1]), indices, 0)
+    ndim, more = rank(x), rank(indices)
+    axis = normal_axis(axis, ndim)
+    if axis > 0:
+        x = transpose(x, [axis, *(a for a in range(ndim) if a != axis)])
+    y = apply_all("gather", [x, indices], None, [move_dtype(x), "int32"])[0]
+    if axis == 0:
+        return y
+    front = [*range(more, more + axis), *range(more)]
+    return transpose(y, [*front, *range(more + axis, ndim + more - 1)])
+
+
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Returns tensors of one shape side by side along a new axis."""
+    return concatenate([expand_dims(t, normal_axis(axis, rank(t) + 1)) for t in x], axis)
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """Returns the slices of x along an axis, which they lack.
+
+    Args:
+        x: the operand.
+        num: number of slices, where the size of the axis is unknown.
+        axis: the axis.
+    """
+    size = static_shape(x)[normal_axis(axis, rank(x))]
+    count = size if num is None else num
+    if count is None:
+        raise ShapeError("unstack needs `num` for an axis of unknown size.")
+    return [squeeze(piece, axis) for piece in split(x, count, axis)]
+
+
+def tile(x: Any, repeats: int | Sequence[int]) -> Any:
+    """Returns x repeated as a whole along each axis, as np.tile."""
+    counts = [repeats] if isinstance(repeats, int) else list(repeats)
+    x = expand_dims(x, range(builtins.max(0, len(counts) - rank(x))))
+    for axis, count in enumerate(counts, rank(x) - len(counts)):
+        x = concatenate([x] * count, axis) if count != 1 else x
+    return x
+
+
 def _cut(x: Any, axis: int, before: int, after: int) -> Any:
     widths = [(0, 0)] * rank(x)
     widths[axis] = (-before, -after)

@@ -114,6 +114,11 @@ TABLE = [
     Entry("expand_dims", layout.new_axes, oracles_layout.expand_dims),
     Entry("squeeze", layout.dropped_axes, oracles_layout.squeeze),
     Entry("pad", layout.pads, oracles_layout.pad),
+    Entry("gather", layout.gathers, oracles_layout.gather),
+    Entry("affine_transform", layout.transforms, oracles_layout.affine_transform),
+    Entry("conv2d_transpose", layout.convolutions_transpose, oracles_layout.conv2d_transpose),
+    # No oracle: test_random.py says what the numbers have to satisfy.
+    Entry("random_uniform", layout.random_numbers),
     Entry("resize", layout.resizes, oracles_layout.resize),
     Entry("transpose", gen.transposes, oracles.transpose),
     Entry("concat", gen.concats, oracles.concat),

@@ -1,9 +1,13 @@
-"""Inputs for operators that move elements of images: padding, resizing, gathering."""
+"""Inputs for operators that move elements: padding, resizing, transforming, gathering."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tests.ops.generators import SIZES, Case, Cases, normal, rng_for, turn
+from tests.ops.graphs import State
 
 
 def pads() -> Cases:
@@ -58,3 +62,71 @@ def dropped_axes() -> Iterator[Case]:
         shape = [n, 3, 2]
         shape.insert(axis if axis >= 0 else 3, 1)
         yield Case((normal(rng_for(33, n), tuple(shape)),), {"axis": axis}, (0,))
+
+
+def gathers() -> Cases:
+    for i, n in enumerate(SIZES):
+        rng, width = rng_for(34, n), turn(i, 5)
+        ids = rng.randint(-n, n, (turn(i, 7), 3)).astype(np.int32)
+        yield Case((normal(rng, (n, width)), ids), {}, (0,), ids.size)
+        yield Case((normal(rng, (n,)), ids[0]), {}, (0,), 3)
+        yield Case((normal(rng, (n, 2, 3)), np.array(n - 1, np.int32)), {}, (0,))
+    rng = rng_for(34)
+    ids = rng.randint(0, 500, (64, 50)).astype(np.int32)
+    yield Case((normal(rng, (500, 40)), ids), {}, (0,), 64)
+
+
+def transforms() -> Cases:
+    for i, n in enumerate(SIZES):
+        rng, width = rng_for(35, n), max(2, turn(i, 5) % 11)
+        x = normal(rng, (2, n, width, (1, 3, 4)[i % 3]))
+        # Turned, sheared and moved by fractions, so that no sample falls on a pixel's edge.
+        t = np.array([[1, 0, 0, 0, 1, 0, 0, 0]]) + 0.1 * rng.uniform(-1, 1, (2, 8))
+        t[:, [2, 5]] += rng.uniform(-0.7, 0.7, (2, 2)) * [width, n]
+        t[:, 6:] *= 0.1
+        # A coordinate of size n is known to n * 6e-8, pixels differ by up to 6.
+        terms = 6 * (n + width)
+        for fill in ("constant", "nearest", "reflect", "wrap"):
+            attrs = {"fill_mode": fill, "interpolation": "bilinear", "fill_value": 0.5 * (i % 2)}
+            yield Case((x, t), attrs, (0,), terms)
+            yield Case((x, t), {**attrs, "interpolation": "nearest"}, (0,), terms)
+    x = normal(rng_for(35), (9, 40, 50, 3))
+    yield Case((x, np.tile([[0.9, 0.2, 3, -0.1, 1.1, 2, 0, 0]], (9, 1))), {}, (0,), 540)
+
+
+def convolutions_transpose() -> Cases:
+    def case(
+        x_shape: tuple[int, int, int, int],
+        kernel: tuple[int, int],
+        filters: int,
+        bias: bool = True,
+        **attrs: Any,
+    ) -> Case:
+        rng = rng_for(36, *x_shape, *kernel, filters)
+        operands = [normal(rng, x_shape), normal(rng, (*kernel, filters, x_shape[3]))]
+        if bias:
+            operands.append(normal(rng, (filters,)))
+        terms = max(math.prod(kernel) * max(x_shape[3], filters), math.prod(x_shape[:3])) * 9
+        return Case(tuple(operands), attrs, tuple(range(len(operands))), terms)
+
+    for i, n in enumerate(SIZES):
+        w, padding = max(2, turn(i, 5) % 13), ("valid", "same")[i % 2]
+        kernel = ((3, 3), (4, 4), (1, 2), (2, 5), (5, 5))[i % 5]
+        strides = ((1, 1), (2, 2), (3, 2))[i % 3]
+        yield case((2, n, w, 3), kernel, 5, i % 3 > 0, strides=list(strides), padding=padding)
+        yield case((1, 4, 3, n), kernel, turn(i, 7), strides=[2, 2], padding=padding)
+        yield case((2, 5, 4, 3), (3, 3), n, False, strides=[2, 2], padding="same")
+        yield case((n, 3, 3, 2), (2, 2), 3, strides=[2, 2])
+    yield case((2, 6, 5, 3), (3, 3), 4, dilation=[2, 2], padding="same")
+    yield case((2, 6, 5, 3), (3, 2), 4, dilation=[1, 3])
+    yield case((2, 6, 5, 3), (3, 3), 4, strides=[2, 3], padding="same", output_padding=[1, 2])
+    yield case((2, 6, 5, 3), (3, 3), 4, strides=[3, 3], output_padding=[1, 2])
+    yield case((2, 6, 5, 3), (1, 1), 4, strides=[3, 2])  # pixels that no window reaches
+    yield case((3, 16, 16, 24), (4, 4), 16, strides=[2, 2], padding="same")
+
+
+def random_numbers() -> Cases:
+    state = State(np.array([123.0, 5.0]))
+    for n in (*SIZES, 70_001):
+        yield Case((state, np.zeros((n,))), {"axes": [], "stream": 3})
+    yield Case((state, np.zeros((4, 5, 6, 7))), {"axes": [1, 2], "stream": 1})

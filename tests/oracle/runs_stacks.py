@@ -11,7 +11,8 @@ from tests.oracle.specs_stacks import StackCase
 ROWS = 3
 STEPS = 3
 # What both sides write in their own way; initializers and the like have tests of their own.
-_OWN_WORDS = ("name", "dtype", "activation", "_initializer", "_regularizer", "_constraint")
+_OWN_WORDS = ("name", "dtype", "activation", "_initializer", "_regularizer", "_constraint",
+              "quantization_config")  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -28,33 +29,40 @@ def config_lines(layer: Any) -> list[str]:
 
 
 def run_stack(k: Any, case: StackCase, seed: int) -> dict[str, Array]:
-    """A Dense layer in front carries the gradient of the input, one behind makes the loss."""
+    """Dense layers in front carry the gradient of the inputs, one behind makes the loss."""
     rng = rng_for(case.name, seed)
     layer = case.make(k.layers)
-    model = k.models.Sequential(
-        [
-            k.layers.Input(shape=case.input_shape),
-            k.layers.Dense(case.input_shape[-1]),
-            layer,
-            k.layers.Flatten(),
-            k.layers.Dense(3),
-        ]
-    )
+    inputs = [
+        k.layers.Input(shape=s, dtype="int32" if case.ids else "float32") for s in case.input_shapes
+    ]
+    before = inputs if case.ids else [k.layers.Dense(t.shape[-1])(t) for t in inputs]
+    middle = layer(before if len(before) > 1 else before[0])
+    model = k.Model(inputs, k.layers.Dense(3)(k.layers.Flatten()(middle)))
     for weight in model.trainable_weights:
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
         weight.assign((rng.standard_normal(weight.shape) / np.sqrt(fan_in)).astype(np.float32))
-    x = rng.standard_normal((ROWS, *case.input_shape)).astype(np.float32)
+    x: list[Array] = [
+        rng.randint(0, case.ids, (ROWS, *s)).astype(np.int32)
+        if case.ids
+        else rng.standard_normal((ROWS, *s)).astype(np.float32)
+        for s in case.input_shapes
+    ]
     y = rng.standard_normal((ROWS, 3)).astype(np.float32)
-    alone = k.models.Sequential([k.layers.Input(shape=case.input_shape), layer])
+    alone = k.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
     results = {
-        "predict": np.asarray(alone.predict(x, verbose=0)),
-        "shape": np.array(str(tuple(alone.output_shape))),
-        "weights": np.array([str(tuple(w.shape)) for w in layer.get_weights()], dtype=np.str_),
-        "config": np.array(config_lines(layer), dtype=np.str_),
+        "predict": np.asarray(alone.predict(x if len(x) > 1 else x[0], verbose=0)),
+        "facts": np.array(
+            [
+                f"output {tuple(alone.output_shape)}",
+                f"weights {[tuple(w.shape) for w in layer.get_weights()]}",
+                *config_lines(layer),
+            ]
+        ),
     }
     if case.trains:
         model.compile(optimizer=k.optimizers.SGD(learning_rate=0.01), loss="mse")
-        losses = [float(model.train_on_batch(x, y)) for _ in range(STEPS)]
+        losses = [float(model.train_on_batch(x if len(x) > 1 else x[0], y)) for _ in range(STEPS)]
         results["loss"] = np.array(losses, np.float32)
-        results |= {f"weight{i}": np.asarray(w) for i, w in enumerate(model.get_weights())}
+        # In one array: thousands of small ones would be a large file.
+        results["weights"] = np.concatenate([np.ravel(w) for w in model.get_weights()])
     return results

@@ -12,12 +12,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StackCase:
-    """`make` receives the namespace of layers and returns one layer."""
+    """`make` receives the namespace of layers and returns one layer; `ids` are whole numbers."""
 
     name: str
-    input_shape: tuple[int, ...]
+    input_shape: Any
     make: Callable[[Any], Any]
     trains: bool = True
+    ids: int = 0
+
+    @property
+    def input_shapes(self) -> list[tuple[int, ...]]:
+        """A layer of several inputs has a list of shapes."""
+        return self.input_shape if isinstance(self.input_shape, list) else [self.input_shape]
 
 
 def adapted(layers: Any, shape: tuple[int, ...], **kwargs: Any) -> Any:
@@ -42,7 +48,118 @@ def upsampling_cases() -> list[StackCase]:
     ]
 
 
+def convolution_cases() -> list[StackCase]:
+    cases = [
+        StackCase(f"conv1d_{name}", (9, 4), lambda la, options=options: la.Conv1D(**options))
+        for name, options in {
+            "valid": {"filters": 5, "kernel_size": 3},
+            "same": {"filters": 5, "kernel_size": 4, "padding": "same", "activation": "tanh"},
+            "causal": {"filters": 3, "kernel_size": 3, "padding": "causal"},
+            "causal_dilated": {"filters": 3, "kernel_size": 3, "padding": "causal",
+                               "dilation_rate": 2},
+            "strides": {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"},
+            "groups": {"filters": 6, "kernel_size": 3, "groups": 2, "use_bias": False},
+            "dilated": {"filters": 3, "kernel_size": (2,), "dilation_rate": (3,)},
+        }.items()
+    ]  # fmt: skip
+    transposed: dict[str, dict[str, Any]] = {
+        "valid": {"kernel_size": 3},
+        "same": {"kernel_size": 3, "padding": "same", "activation": "relu"},
+        "strides_valid": {"kernel_size": 3, "strides": 2},
+        "strides_same": {"kernel_size": 4, "strides": 2, "padding": "same"},
+        "strides_wider": {"kernel_size": 2, "strides": 3},
+        "output_padding": {"kernel_size": 3, "strides": 2, "padding": "same",
+                           "output_padding": 1},
+        "output_padding_valid": {"kernel_size": 3, "strides": 3, "output_padding": 1},
+        "no_bias": {"kernel_size": 1, "use_bias": False},
+    }  # fmt: skip
+    for name, options in transposed.items():
+        cases.append(
+            StackCase(
+                f"conv2d_transpose_{name}",
+                (4, 5, 3),
+                lambda la, options=options: la.Conv2DTranspose(2, **options),
+            )
+        )
+        cases.append(
+            StackCase(
+                f"conv1d_transpose_{name}",
+                (5, 3),
+                lambda la, options=options: la.Conv1DTranspose(2, **options),
+            )
+        )
+    return cases
+
+
+def pooling_cases() -> list[StackCase]:
+    settings: dict[str, dict[str, Any]] = {
+        "default": {"pool_size": 2},
+        "same": {"pool_size": 2, "padding": "same"},
+        "overlap": {"pool_size": 3, "strides": 2},
+        "overlap_same": {"pool_size": (3,), "strides": (2,), "padding": "same"},
+    }
+    return [
+        StackCase(
+            f"{kind.lower()}_{name}",
+            (7, 3),
+            lambda la, kind=kind, options=options: getattr(la, kind)(**options),
+        )
+        for kind in ("MaxPooling1D", "AveragePooling1D")
+        for name, options in settings.items()
+    ]
+
+
+def merging_cases() -> list[StackCase]:
+    same = [(4, 3), (4, 3), (4, 3)]
+    cases = [
+        StackCase(kind.lower(), same, lambda la, kind=kind: getattr(la, kind)())
+        for kind in ("Add", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+    ]
+    for kind in ("Add", "Multiply", "Maximum", "Minimum"):
+        for name, shapes in {
+            "broadcast": [(4, 5, 3), (1, 1, 3)],
+            "of_ranks": [(4, 5, 3), (3,)],
+        }.items():
+            cases.append(
+                StackCase(
+                    f"{kind.lower()}_{name}", shapes, lambda la, kind=kind: getattr(la, kind)()
+                )
+            )
+    dots: dict[str, tuple[list[tuple[int, ...]], dict[str, Any]]] = {
+        "vectors": ([(4,), (4,)], {"axes": 1}),
+        "cosine": ([(4,), (4,)], {"axes": -1, "normalize": True}),
+        "matrices": ([(3, 4), (5, 4)], {"axes": 2}),
+        "two_axes": ([(3, 4), (4, 5)], {"axes": (2, 1)}),
+        "matrix_and_vector": ([(3, 4), (4,)], {"axes": (2, 1)}),
+        "images": ([(2, 3, 4), (5, 4)], {"axes": (3, 2)}),
+    }
+    for name, (shapes, options) in dots.items():
+        cases.append(
+            StackCase(f"dot_{name}", shapes, lambda la, options=options: la.Dot(**options))
+        )
+    return [
+        *cases,
+        StackCase("subtract", same[:2], lambda la: la.Subtract()),
+        StackCase("concatenate_axis", [(2, 3), (4, 3)], lambda la: la.Concatenate(axis=1)),
+    ]
+
+
 STACK_CASES = [
+    *convolution_cases(),
+    *pooling_cases(),
+    *merging_cases(),
+    StackCase("embedding", (6,), lambda la: la.Embedding(11, 4), ids=11),
+    StackCase("embedding_masked", (6,), lambda la: la.Embedding(11, 4, mask_zero=True), ids=11),
+    StackCase("embedding_of_pairs", (3, 2), lambda la: la.Embedding(11, 4), ids=11),
+    StackCase("p_re_lu", SERIES, lambda la: la.PReLU()),
+    StackCase("p_re_lu_shared", IMAGE, lambda la: la.PReLU(shared_axes=[1, 2])),
+    *(
+        StackCase(f"{kind.lower()}_at_inference", SERIES,
+                  lambda la, kind=kind: getattr(la, kind)(0.4), trains=False)
+        for kind in ("GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout1D")
+    ),
+    StackCase("spatial_dropout2d_at_inference", IMAGE, lambda la: la.SpatialDropout2D(0.4),
+              trains=False),
     StackCase("zero_padding2d", IMAGE, lambda la: la.ZeroPadding2D()),
     StackCase("zero_padding2d_number", IMAGE, lambda la: la.ZeroPadding2D(2)),
     StackCase("zero_padding2d_pair", IMAGE, lambda la: la.ZeroPadding2D((1, 2))),
