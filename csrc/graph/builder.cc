@@ -14,6 +14,7 @@ void PlanBuilder::build() {
   nodes_ = graph_.nodes();
   make_tensors();
   select_nodes();
+  fold();
   fuse();
   lower();
   schedule();
@@ -93,7 +94,7 @@ void PlanBuilder::select_nodes() {
 
 void PlanBuilder::fuse() {
   epilogue_of_.assign(nodes_.size(), -1);
-  std::vector<int> producer(graph_.tensors().size(), -1);
+  std::vector<int> producer(plan_.tensors_.size(), -1);
   for (size_t n = 0; n < nodes_.size(); ++n) {
     if (!kept_[n]) continue;
     Node& node = nodes_[n];

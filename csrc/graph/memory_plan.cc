@@ -85,10 +85,12 @@ void PlanBuilder::place_memory() {
       }
     return result;
   };
-  std::vector<bool> packed(tensors.size(), false);  // results of the prologue
+  std::vector<bool> packed(tensors.size(), false);   // results of the prologue
+  std::vector<bool> lasting(tensors.size(), false);  // read by later steps
   for (size_t s = 0; s < steps.size(); ++s)
     for (const Operand& operand : steps[s].operands) {
       const auto id = static_cast<size_t>(root(operand.tensor));
+      if (!constant_[s]) lasting[id] = true;
       if (!constant_[s]) continue;
       if (operand.access != Access::kRead) packed[id] = true;
       if (tensors[id].kind == TensorKind::kVariable)
@@ -129,7 +131,7 @@ void PlanBuilder::place_memory() {
       kept.rows_only = kept.rows_only && taken.rows_only;
     }
 
-  std::vector<Block> global, fixed;
+  std::vector<Block> global, fixed, staged;
   std::vector<std::vector<Block>> local(plan_.segments_.size());
   std::vector<int64_t> local_offset(tensors.size(), -1);
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -140,6 +142,9 @@ void PlanBuilder::place_memory() {
         plan_.segments_[segment].rows > 0) {
       const int64_t row_bytes = bytes_of(id) / plan_.segments_[segment].rows;
       local[segment].push_back({id, row_bytes, use[i].first_step, use[i].last_step});
+    } else if (packed[i] && !lasting[i]) {
+      staged.push_back({id, std::max<int64_t>(1, round_up(bytes_of(id), kAlign)),
+                        use[i].first_segment, use[i].last_segment});
     } else if (packed[i]) {
       fixed.push_back({id, std::max<int64_t>(1, round_up(bytes_of(id), kAlign)), 0, 0});
     } else {
@@ -152,6 +157,10 @@ void PlanBuilder::place_memory() {
   plan_.packed_offset_.assign(tensors.size(), -1);
   for (const Block& block : fixed)
     plan_.packed_offset_[static_cast<size_t>(block.tensor)] = block.offset;
+  plan_.staged_bytes_ = static_cast<size_t>(place(staged));
+  plan_.staged_offset_.assign(tensors.size(), -1);
+  for (const Block& block : staged)
+    plan_.staged_offset_[static_cast<size_t>(block.tensor)] = block.offset;
   plan_.arena_bytes_ = static_cast<size_t>(place(global));
   plan_.offset_.assign(tensors.size(), -1);
   for (const Block& block : global) plan_.offset_[static_cast<size_t>(block.tensor)] = block.offset;

@@ -219,6 +219,9 @@ void Plan::prepare(Frame& frame, int threads) {
       if (packed_offset_[i] >= 0) frame.base[i] = packed_->data() + packed_offset_[i];
   }
   if (!stale) return;
+  const Buffer staged(staged_bytes_);
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    if (staged_offset_[i] >= 0) frame.base[i] = staged.data() + staged_offset_[i];
   const Binding none;
   RunResult ignored;
   ignored.sums.assign(frame.scalars.size(), 0.0);

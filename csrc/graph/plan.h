@@ -94,6 +94,8 @@ class Plan {
   std::vector<int> prologue_variables_;  // what it reads
   std::vector<int64_t> packed_offset_;   // of its results in their own memory, -1: elsewhere
   size_t packed_bytes_ = 0;
+  std::vector<int64_t> staged_offset_;  // of what only the prologue itself reads
+  size_t staged_bytes_ = 0;
   size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
   int64_t work_ = 0;
   int64_t batch_ = 1;  // rows of one step

@@ -56,8 +56,8 @@ PF_INLINE void depthwise_store(T* y, Vec<T> v, int64_t left, Vec<T> low, Vec<T> 
 // Pixels side by side, all taps of which are real, the first at column 0 of row.x. K taps with
 // distance 1 and pixels S apart; K = 0: any number, any distance.
 template <typename T, int K, int S, int Pixels>
-PF_INLINE void depthwise_pixels(const DepthwisePass& s, const DepthwiseRow<T>& row, const T* bias,
-                                T* y, Vec<T> low, Vec<T> high) {
+__attribute__((noinline)) void depthwise_pixels(const DepthwisePass& s, const DepthwiseRow<T>& row,
+                                                const T* bias, T* y, Vec<T> low, Vec<T> high) {
   for (int64_t c = 0; c < s.c; c += kLanes<T>) {
     Vec<T> acc[Pixels];
     PF_UNROLL
@@ -132,9 +132,22 @@ void depthwise_border(const DepthwisePass& s, const DepthwiseRow<T>& row, int64_
   }
 }
 
+// Calls the function for `count` pixels, 1 <= count <= Pixels.
+template <typename T, int K, int S, int Pixels>
+PF_INLINE void depthwise_group(int64_t count, const DepthwisePass& s, const DepthwiseRow<T>& row,
+                               const T* bias, T* y, Vec<T> low, Vec<T> high) {
+  if constexpr (Pixels > 1) {
+    if (count < Pixels) {
+      return depthwise_group<T, K, S, Pixels - 1>(count, s, row, bias, y, low, high);
+    }
+  }
+  depthwise_pixels<T, K, S, Pixels>(s, row, bias, y, low, high);
+}
+
 template <typename T, int K, int S>
 void depthwise_rows(const DepthwisePass& s, const T* x, const T* k, const T* bias, T* y, int64_t q0,
                     int64_t q1, T lowest, T highest) {
+  constexpr int kGroup = 8;
   const DepthwiseInside inside(s);
   const Vec<T> low = splat<T>(lowest), high = splat<T>(highest);
   for (int64_t q = q0; q < q1; ++q) {
@@ -144,21 +157,14 @@ void depthwise_rows(const DepthwisePass& s, const T* x, const T* k, const T* bia
     for (; p < inside.begin; ++p) {
       depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
     }
-    for (; p < inside.end;) {
-      const int64_t n = inside.end - p;
+    // Groups of nearly equal size, because small ones leave the adders waiting.
+    const int64_t count = inside.end - inside.begin, groups = (count + kGroup - 1) / kGroup;
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t n = count / groups + (g < count % groups ? 1 : 0);
       DepthwiseRow<T> here = row;
       here.x += (p * s.sw + s.left) * s.c;
-      T* to = out + p * s.out_pixel;
-      if (n >= 8) {
-        depthwise_pixels<T, K, S, 8>(s, here, bias, to, low, high);
-        p += 8;
-      } else if (n >= 4) {
-        depthwise_pixels<T, K, S, 4>(s, here, bias, to, low, high);
-        p += 4;
-      } else {
-        depthwise_pixels<T, K, S, 1>(s, here, bias, to, low, high);
-        p += 1;
-      }
+      depthwise_group<T, K, S, kGroup>(n, s, here, bias, out + p * s.out_pixel, low, high);
+      p += n;
     }
     for (; p < s.out_w; ++p) {
       depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
@@ -171,18 +177,21 @@ void depthwise(const DepthwisePass& s, const T* x, const T* k, const T* bias, T*
                int64_t q1, T low, T high) {
   void (*rows)(const DepthwisePass&, const T*, const T*, const T*, T*, int64_t, int64_t, T, T) =
       &depthwise_rows<T, 0, 1>;
-  if (s.dw == 1 && s.sw == 1) {
-    if (s.kw == 1) rows = &depthwise_rows<T, 1, 1>;
-    if (s.kw == 2) rows = &depthwise_rows<T, 2, 1>;
-    if (s.kw == 3) rows = &depthwise_rows<T, 3, 1>;
-    if (s.kw == 4) rows = &depthwise_rows<T, 4, 1>;
-    if (s.kw == 5) rows = &depthwise_rows<T, 5, 1>;
-    if (s.kw == 7) rows = &depthwise_rows<T, 7, 1>;
-  }
-  if (s.dw == 1 && s.sw == 2) {
-    if (s.kw == 3) rows = &depthwise_rows<T, 3, 2>;
-    if (s.kw == 5) rows = &depthwise_rows<T, 5, 2>;
-    if (s.kw == 7) rows = &depthwise_rows<T, 7, 2>;
+  // Special forms for the working type only: they are large.
+  if constexpr (sizeof(T) == 4) {
+    if (s.dw == 1 && s.sw == 1) {
+      if (s.kw == 1) rows = &depthwise_rows<T, 1, 1>;
+      if (s.kw == 2) rows = &depthwise_rows<T, 2, 1>;
+      if (s.kw == 3) rows = &depthwise_rows<T, 3, 1>;
+      if (s.kw == 4) rows = &depthwise_rows<T, 4, 1>;
+      if (s.kw == 5) rows = &depthwise_rows<T, 5, 1>;
+      if (s.kw == 7) rows = &depthwise_rows<T, 7, 1>;
+    }
+    if (s.dw == 1 && s.sw == 2) {
+      if (s.kw == 3) rows = &depthwise_rows<T, 3, 2>;
+      if (s.kw == 5) rows = &depthwise_rows<T, 5, 2>;
+      if (s.kw == 7) rows = &depthwise_rows<T, 7, 2>;
+    }
   }
   rows(s, x, k, bias, y, q0, q1, low, high);
 }
@@ -295,15 +304,17 @@ void depthwise_grad_kernel(const DepthwisePass& s, const T* x, const T* dy, T* d
                            int64_t q1, bool accumulate) {
   void (*rows)(const DepthwisePass&, const T*, const T*, T*, int64_t, int64_t, bool) =
       &depthwise_grad_rows<T, 0, 1>;
-  if (s.dw == 1 && s.sw == 1) {
-    if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 1>;
-    if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 1>;
-    if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 1>;
-  }
-  if (s.dw == 1 && s.sw == 2) {
-    if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 2>;
-    if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 2>;
-    if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 2>;
+  if constexpr (sizeof(T) == 4) {
+    if (s.dw == 1 && s.sw == 1) {
+      if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 1>;
+      if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 1>;
+      if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 1>;
+    }
+    if (s.dw == 1 && s.sw == 2) {
+      if (s.kw == 3) rows = &depthwise_grad_rows<T, 3, 2>;
+      if (s.kw == 5) rows = &depthwise_grad_rows<T, 5, 2>;
+      if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 2>;
+    }
   }
   // Few enough rows that what the kernel rows read again is still in the L1 cache.
   constexpr int64_t kPixels = 192;

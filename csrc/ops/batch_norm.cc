@@ -187,8 +187,9 @@ void lower(Lowering& l) {
   });
 }
 
-// -- gradients: inputs dy, x, gamma, mean, variance; outputs dx, dgamma, dbeta. No gradient flows
-// through the mean and variance that batch_norm returns for the moving averages.
+// -- gradients: inputs dy, x, gamma, mean, variance; outputs dx (of batch_norm), dgamma, dbeta,
+// dmean, dvariance (of batch_norm_inference). No gradient flows through the mean and variance that
+// batch_norm returns for the moving averages.
 
 void gradient_batch(GradientContext& g) {
   if (g.dy() == kNoTensor) return;
@@ -198,15 +199,18 @@ void gradient_batch(GradientContext& g) {
 }
 
 void gradient_given(GradientContext& g) {
+  // Apart from the others, so that a frozen layer does not keep x.
+  if (g.needs(0))
+    g.set(0, g.op("batch_norm_inference_grad_input", {g.dy(), g.x(1), g.x(4)}, g.attrs()));
+  if (!(g.needs(1) || g.needs(2) || g.needs(3) || g.needs(4))) return;
   const std::vector<TensorId> grads =
       g.ops("batch_norm_inference_grad", {g.dy(), g.x(0), g.x(1), g.x(3), g.x(4)}, g.attrs());
-  for (size_t i = 0; i < 5; ++i) g.set(i, grads[i]);
+  for (size_t i = 1; i < 5; ++i) g.set(i, grads[i - 1]);
 }
 
 std::vector<TensorSpec> infer_grad(const OpContext& c) {
-  std::vector<TensorSpec> specs = {c.inputs[1], c.inputs[2], c.inputs[2]};
-  if (c.def.id == kGiven) specs.insert(specs.end(), {c.inputs[2], c.inputs[2]});
-  return specs;
+  if (c.def.id == kGiven) return std::vector<TensorSpec>(4, c.inputs[2]);
+  return {c.inputs[1], c.inputs[2], c.inputs[2]};
 }
 
 // Adds the sums of dy and dy (x - mean) by channel: states of 2 c doubles.
@@ -269,36 +273,25 @@ void lower_batch_grad(Lowering& l) {
 
 template <typename T>
 void lower_given_grad(Lowering& l) {
-  const KernelTable<T>* k = &kernels<T>();
   const NormShape s = norm_shape(l.x_shape(1));
   const double epsilon = l.attrs().number("epsilon", 1e-3);
-  const int64_t columns = s.c;
-  if (l.is_read(l.y(1)) || l.is_read(l.y(2)) || l.is_read(l.y(3)) || l.is_read(l.y(4))) {
-    const Pieces pieces(l, s);
-    const int64_t count = pieces.count;
-    l.tasks("batch_norm_grad_sums", 1,
-            {read_whole(lower_products<T>(l, s, pieces)), read_whole(l.x(2)), read_whole(l.x(4)),
-             write_whole(l.y(1)), write_whole(l.y(2)), write_whole(l.y(3)), write_whole(l.y(4))},
-            columns * count, [=](const Call& c) {
-              for (int64_t j = 0; j < columns; ++j) {
-                const double sum = sum_states(c.at<double>(0), count, 2 * columns, j);
-                const double product = sum_states(c.at<double>(0), count, 2 * columns, columns + j);
-                const double inverse = 1 / std::sqrt(static_cast<double>(c.at<T>(2)[j]) + epsilon);
-                const double factor = static_cast<double>(c.at<T>(1)[j]) * inverse;
-                c.at<T>(3)[j] = static_cast<T>(product * inverse);
-                c.at<T>(4)[j] = static_cast<T>(sum);
-                c.at<T>(5)[j] = static_cast<T>(-factor * sum);
-                c.at<T>(6)[j] = static_cast<T>(-0.5 * factor * inverse * inverse * product);
-              }
-            });
-  }
-  if (!l.is_read(l.y(0))) return;
-  const TensorId scale = lower_norm_scale(l, l.x(2), l.x(4), epsilon);
-  lower_columns(l, "batch_norm_inference_grad", s, {l.x(0)}, {scale}, l.y(), 0,
-                [=](const Call& c, int64_t offset, int64_t rows) {
-                  k->column_scale(c.at<T>(0) + offset, rows, columns, c.at<T>(1),
-                                  c.at<T>(2) + offset);
-                });
+  const Pieces pieces(l, s);
+  const int64_t columns = s.c, count = pieces.count;
+  l.tasks("batch_norm_grad_sums", 1,
+          {read_whole(lower_products<T>(l, s, pieces)), read_whole(l.x(2)), read_whole(l.x(4)),
+           write_whole(l.y(0)), write_whole(l.y(1)), write_whole(l.y(2)), write_whole(l.y(3))},
+          columns * count, [=](const Call& c) {
+            for (int64_t j = 0; j < columns; ++j) {
+              const double sum = sum_states(c.at<double>(0), count, 2 * columns, j);
+              const double product = sum_states(c.at<double>(0), count, 2 * columns, columns + j);
+              const double inverse = 1 / std::sqrt(static_cast<double>(c.at<T>(2)[j]) + epsilon);
+              const double factor = static_cast<double>(c.at<T>(1)[j]) * inverse;
+              c.at<T>(3)[j] = static_cast<T>(product * inverse);
+              c.at<T>(4)[j] = static_cast<T>(sum);
+              c.at<T>(5)[j] = static_cast<T>(-factor * sum);
+              c.at<T>(6)[j] = static_cast<T>(-0.5 * factor * inverse * inverse * product);
+            }
+          });
 }
 
 void lower_grad(Lowering& l) {
@@ -308,7 +301,34 @@ void lower_grad(Lowering& l) {
   });
 }
 
+// -- dx of batch_norm_inference: inputs dy, gamma, variance
+
+std::vector<TensorSpec> infer_grad_input(const OpContext& c) { return {c.inputs[0]}; }
+
+void lower_grad_input(Lowering& l) {
+  const NormShape s = norm_shape(l.x_shape(0));
+  const TensorId scale = lower_norm_scale(l, l.x(1), l.x(2), l.attrs().number("epsilon", 1e-3));
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    const int64_t columns = s.c;
+    lower_columns(l, l.def().name.c_str(), s, {l.x(0)}, {scale}, l.y(), 0,
+                  [=](const Call& c, int64_t offset, int64_t rows) {
+                    k->column_scale(c.at<T>(0) + offset, rows, columns, c.at<T>(1),
+                                    c.at<T>(2) + offset);
+                  });
+  });
+}
+
 bool register_all() {
+  OpDef input;
+  input.name = "batch_norm_inference_grad_input";
+  input.min_inputs = input.max_inputs = 3;
+  input.attrs = {"epsilon"};
+  input.infer = infer_grad_input;
+  input.lower = lower_grad_input;
+  input.internal = true;
+  register_op(input);
   for (int op : {kBatch, kGiven}) {
     OpDef def;
     def.name = op == kBatch ? "batch_norm" : "batch_norm_inference";
@@ -319,6 +339,7 @@ bool register_all() {
     def.gradient = op == kBatch ? gradient_batch : gradient_given;
     def.work = [](const OpContext& c) { return 3 * element_count(c.shape(0)); };
     def.takes_epilogue = true;
+    def.normalises_channels = op == kGiven;
     def.id = op;
     register_op(def);
     def.name += "_grad";
@@ -326,7 +347,7 @@ bool register_all() {
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;
-    def.takes_epilogue = false;
+    def.takes_epilogue = def.normalises_channels = false;
     def.internal = true;
     register_op(def);
   }
@@ -336,21 +357,5 @@ bool register_all() {
 const bool registered = register_all();
 
 }  // namespace
-
-TensorId lower_norm_scale(Lowering& l, TensorId gamma, TensorId variance, double epsilon) {
-  const int64_t columns = l.spec(gamma).shape[0];
-  const TensorId scale = l.temp(l.spec(gamma));
-  dispatch_float(l.spec(gamma).dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    l.tasks("batch_norm_scale", 1, {read_whole(gamma), read_whole(variance), write_whole(scale)},
-            columns, [=](const Call& c) {
-              for (int64_t j = 0; j < columns; ++j)
-                c.at<T>(2)[j] =
-                    static_cast<T>(static_cast<double>(c.at<T>(0)[j]) /
-                                   std::sqrt(static_cast<double>(c.at<T>(1)[j]) + epsilon));
-            });
-  });
-  return scale;
-}
 
 }  // namespace pyframe

@@ -1,5 +1,7 @@
 // Elementwise functions of two tensors with NumPy broadcasting, comparisons, and the sums that
 // undo a broadcast in gradients.
+#include <algorithm>
+
 #include "common/dispatch_dtype.h"
 #include "ir/lowering.h"
 #include "ops/broadcast.h"
@@ -65,8 +67,24 @@ void lower_broadcast(Lowering& l, TensorId a, const Shape& sa, TensorId b, const
 void lower(Lowering& l) {
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    lower_broadcast<T, T>(l, l.x(0), l.x_shape(0), l.x(1), l.x_shape(1), l.y(), l.y_shape(), true,
-                          kernels<T>().binary[l.def().id]);
+    const auto kernel = kernels<T>().binary[l.def().id];
+    const auto lower_as = [&](auto f) {
+      lower_broadcast<T, T>(l, l.x(0), l.x_shape(0), l.x(1), l.x_shape(1), l.y(), l.y_shape(), true,
+                            f);
+    };
+    if (l.epilogue() == nullptr) return lower_as(kernel);
+    const auto function = kernels<T>().unary[static_cast<int>(l.epilogue()->function)];
+    const T a0 = static_cast<T>(l.epilogue()->attrs[0]);
+    const T a1 = static_cast<T>(l.epilogue()->attrs[1]);
+    lower_as([=](const T* a, const T* b, T* y, int64_t n, int64_t a_inc, int64_t b_inc) {
+      constexpr int64_t kBlock = 2048;  // still in the L1 cache for the second function
+      const T attrs[2] = {a0, a1};
+      for (int64_t i = 0; i < n; i += kBlock) {
+        const int64_t size = std::min(kBlock, n - i);
+        kernel(a + i * a_inc, b + i * b_inc, y + i, size, a_inc, b_inc);
+        function(y + i, y + i, size, attrs);
+      }
+    });
   });
 }
 
@@ -159,6 +177,7 @@ bool register_all() {
     def.infer = infer;
     def.lower = lower;
     def.gradient = gradients[i];
+    def.takes_epilogue = true;
     def.id = i;
     register_op(def);
   }

@@ -287,6 +287,7 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
+  def.folds_channels = true;
   register_op(def);
 
   OpDef grad;

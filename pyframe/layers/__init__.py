@@ -52,6 +52,12 @@ from pyframe.layers.merging import (
     multiply,
     subtract,
 )
+from pyframe.layers.normalization_layers import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pyframe.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from pyframe.layers.pooling import (
     AveragePooling1D,
@@ -119,11 +125,13 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "InputSpec",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPool1D",
     "MaxPool2D",
@@ -135,6 +143,7 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -147,6 +156,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

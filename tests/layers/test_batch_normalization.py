@@ -7,7 +7,18 @@ import pytest
 
 from pyframe import _core, ops
 from pyframe.errors import ShapeError
-from pyframe.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, Layer
+from pyframe.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    Layer,
+    ReLU,
+    SeparableConv2D,
+)
 from pyframe.models import Sequential
 
 X = np.random.default_rng(0).normal(2, 3, size=(40, 5, 4, 3)).astype(np.float32)
@@ -116,3 +127,48 @@ def test_same_bits_for_any_number_of_threads() -> None:
 def test_free_channels_are_refused() -> None:
     with pytest.raises(ShapeError, match="axis 3"):
         BatchNormalization(axis=3)(np.ones((2, 3)))
+
+
+def trained_model() -> Any:
+    model = Sequential(
+        [
+            Input((9, 8, 3)),
+            Conv2D(6, 3, padding="same"),
+            BatchNormalization(momentum=0.5),
+            ReLU(),
+            DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2),
+            BatchNormalization(momentum=0.5),
+            ReLU(6.0),
+            SeparableConv2D(5, 3, use_bias=False),
+            BatchNormalization(momentum=0.5),
+            GlobalAveragePooling2D(),
+            Dense(4),
+            BatchNormalization(momentum=0.5),
+            Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(4).normal(1, 2, size=(40, 9, 8, 3)).astype(np.float32)
+    model.fit(x, Y, epochs=2, verbose=0)
+    return model, x
+
+
+def test_predict_folds_the_normalisations() -> None:
+    model, x = trained_model()
+    by_layer = x
+    for layer in model.layers:
+        by_layer = layer(by_layer, training=False)
+    np.testing.assert_allclose(model.predict(x, verbose=0), by_layer, rtol=1e-4, atol=1e-6)
+    function, _ = model.forward_function([x])
+    plan = function.plan_for([x]).describe()
+    assert "conv2d" in plan
+    assert "fold_kernel" in plan
+    assert "batch_norm_inference" not in plan
+    # What training changes is folded again.
+    before = model.predict(x, verbose=0)
+    model.fit(x, Y, epochs=1, verbose=0)
+    after = model.predict(x, verbose=0)
+    assert not np.allclose(before, after, rtol=1e-3)
+    for layer in model.layers:
+        x = layer(x, training=False)
+    np.testing.assert_allclose(after, x, rtol=1e-4, atol=1e-6)

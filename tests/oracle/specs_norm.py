@@ -18,6 +18,20 @@ NORM_LAYER_CASES = [
     single("batch_norm_of_sequences", (5, 7), lambda la: la.BatchNormalization(scale=False)),
     single("batch_norm_axis_1", (4, 5, 6), lambda la: la.BatchNormalization(axis=1)),
     single("batch_norm_axis_2", (4, 5, 6), lambda la: la.BatchNormalization(2, center=False)),
+    single("layer_norm", (4, 5, 6), lambda la: la.LayerNormalization()),
+    single("layer_norm_axes", (4, 5, 6), lambda la: la.LayerNormalization(
+        axis=[1, -1], epsilon=0.1)),
+    single("layer_norm_plain", (7,), lambda la: la.LayerNormalization(
+        center=False, scale=False)),
+    single("group_norm", (4, 5, 6), lambda la: la.GroupNormalization(3)),
+    single("group_norm_single", (4, 5, 6), lambda la: la.GroupNormalization(
+        1, epsilon=0.1, scale=False)),
+    single("instance_norm", (4, 5, 6), lambda la: la.GroupNormalization(-1)),
+    single("group_norm_axis_1", (4, 5, 6), lambda la: la.GroupNormalization(2, axis=1)),
+    single("rms_norm", (5, 6), lambda la: la.RMSNormalization()),
+    single("rms_norm_axes", (5, 6), lambda la: la.RMSNormalization(axis=[1, 2])),
+    single("unit_norm", (5, 6), lambda la: la.UnitNormalization()),
+    single("unit_norm_axes", (5, 6), lambda la: la.UnitNormalization(axis=[1, 2])),
     single("depthwise", (7, 8, 5), lambda la: la.DepthwiseConv2D(3)),
     single("depthwise_same", (7, 8, 5), lambda la: la.DepthwiseConv2D(
         (5, 3), padding="same", depth_multiplier=3, activation="relu")),
@@ -73,6 +87,21 @@ def vectors(k: Any) -> list[Any]:
     ]
 
 
+def normalised(k: Any) -> list[Any]:
+    la = k.layers
+    return [
+        la.Conv2D(6, 3),
+        la.GroupNormalization(2),
+        la.LayerNormalization(axis=[1, 2, 3]),
+        la.ReLU(),
+        la.GlobalAveragePooling2D(),
+        la.RMSNormalization(),
+        la.Dense(5),
+        la.UnitNormalization(),
+        la.Dense(4, activation="softmax"),
+    ]
+
+
 def sequences(k: Any) -> list[Any]:
     la = k.layers
     return [
@@ -95,5 +124,6 @@ NORM_TRAIN_CASES = [
               input_shape=_IMAGE),
     TrainCase("net_frozen", layers=net(trainable=False), input_shape=_IMAGE),
     TrainCase("vectors", layers=vectors),
+    TrainCase("normalised", layers=normalised, input_shape=_IMAGE),
     TrainCase("sequences", layers=sequences, input_shape=(9, 4)),
 ]  # fmt: skip

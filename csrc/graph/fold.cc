@@ -1,0 +1,84 @@
+// Folds normalisations with given statistics into the product before them.
+//
+// conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift) if the result's channels
+// are the last axis of the kernel. It is done where nobody else reads the product and where
+// neither kernel nor statistics change in the plan: the new kernel is then part of the prologue.
+#include "graph/builder.h"
+#include "ir/op.h"
+
+namespace pyframe {
+
+std::vector<bool> PlanBuilder::constant_tensors() const {
+  std::vector<bool> constant(plan_.tensors_.size(), false);
+  for (size_t i = 0; i < constant.size(); ++i)
+    constant[i] = plan_.tensors_[i].kind == TensorKind::kVariable ||
+                  plan_.tensors_[i].kind == TensorKind::kConstant;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const Node& node = nodes_[n];
+    for (size_t i = 0; kept_[n] && node.def->effect && i < node.inputs.size(); ++i)
+      if (node.def->updates(node.attrs, static_cast<int>(i)))
+        constant[static_cast<size_t>(node.inputs[i])] = false;
+  }
+  for (const Node& node : nodes_) {
+    bool fixed = !node.inputs.empty();
+    for (TensorId id : node.inputs) fixed = fixed && constant[static_cast<size_t>(id)];
+    for (TensorId id : node.outputs) constant[static_cast<size_t>(id)] = fixed;
+  }
+  return constant;
+}
+
+void PlanBuilder::fold() {
+  const std::vector<bool> constant = constant_tensors();
+  const auto is_constant = [&](const Node& node) {
+    for (size_t i = 1; i < node.inputs.size(); ++i)
+      if (!constant[static_cast<size_t>(node.inputs[i])]) return false;
+    return true;
+  };
+  std::vector<int> producer(plan_.tensors_.size(), -1);
+  std::vector<std::vector<Node>> before(nodes_.size());  // new nodes, by the one they precede
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (!kept_[n]) continue;
+    for (TensorId id : nodes_[n].outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
+    const Node& norm = nodes_[n];
+    if (!norm.def->normalises_channels || !is_constant(norm)) continue;
+    const auto x = static_cast<size_t>(norm.inputs[0]);
+    if (producer[x] < 0 || plan_.tensors_[x].readers != 1) continue;
+    const auto p = static_cast<size_t>(producer[x]);
+    Node& product = nodes_[p];
+    if (!product.def->folds_channels || !before[p].empty() || !is_constant(product)) continue;
+
+    const auto add = [&](const char* name, std::vector<TensorId> inputs, TensorId like) {
+      const auto id = static_cast<TensorId>(plan_.tensors_.size());
+      plan_.tensors_.push_back({plan_.tensors_[static_cast<size_t>(like)].spec, TensorKind::kValue,
+                                -1, kNoTensor, 1, 1});
+      producer.push_back(-1);
+      before[p].push_back({&find_op(name), norm.attrs, std::move(inputs), {id}});
+      return id;
+    };
+    const TensorId gamma = norm.inputs[1], beta = norm.inputs[2], mean = norm.inputs[3],
+                   variance = norm.inputs[4];
+    std::vector<TensorId> bias = {gamma, beta, mean, variance};
+    if (product.inputs.size() > 2) bias.push_back(product.inputs[2]);
+    const TensorId kernel =
+        add("fold_kernel", {gamma, variance, product.inputs[1]}, product.inputs[1]);
+    product.inputs = {product.inputs[0], kernel, add("fold_bias", std::move(bias), beta)};
+    product.outputs = norm.outputs;
+    producer[static_cast<size_t>(norm.outputs[0])] = static_cast<int>(p);
+    kept_[n] = false;
+  }
+
+  std::vector<Node> nodes;
+  std::vector<bool> kept;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    for (Node& node : before[n]) {
+      nodes.push_back(std::move(node));
+      kept.push_back(true);
+    }
+    nodes.push_back(std::move(nodes_[n]));
+    kept.push_back(kept_[n]);
+  }
+  nodes_ = std::move(nodes);
+  kept_ = std::move(kept);
+}
+
+}  // namespace pyframe
