@@ -44,8 +44,20 @@ def conv(n: int, hw: int, c: int, f: int, kernel: int, stride: int = 1, **kwargs
     return Bench("conv2d", shapes, attrs, 2 * n * out * out * kernel**2 * c * f, **kwargs)
 
 
-def pool(op: str, n: int, hw: int, c: int, **kwargs: Any) -> Bench:
-    attrs = (("pool_size", [2, 2]), ("strides", [2, 2]), ("padding", "valid"))
+def depthwise(n: int, hw: int, c: int, stride: int = 1, kernel: int = 3, **kwargs: Any) -> Bench:
+    out = -(-hw // stride)
+    attrs = (("strides", [stride, stride]), ("padding", "same"))
+    shapes = ((n, hw, hw, c), (kernel, kernel, c))
+    return Bench("depthwise_conv2d", shapes, attrs, 2 * n * out * out * kernel**2 * c, **kwargs)
+
+
+def batch_norm(*shape: int, **kwargs: Any) -> Bench:
+    return Bench("batch_norm", (shape, shape[-1:], shape[-1:]), **kwargs)
+
+
+def pool(op: str, n: int, hw: int, c: int, size: int = 2, stride: int = 2, **kwargs: Any) -> Bench:
+    padding = "valid" if size == stride else "same"
+    attrs = (("pool_size", [size] * 2), ("strides", [stride] * 2), ("padding", padding))
     return Bench(op, ((n, hw, hw, c),), attrs, **kwargs)
 
 
@@ -55,6 +67,13 @@ GEMMS += [(1, 100, 64), (32, 100, 64), (32, 100, 101), (1, 784, 128), (256, 784,
 CONVS = [(32, 28, 1, 6, 5), (32, 14, 6, 6, 5), (128, 28, 1, 32, 3), (128, 13, 32, 64, 3),
          (8, 56, 64, 64, 3), (8, 28, 128, 128, 3), (8, 56, 64, 256, 1), (8, 56, 64, 128, 3, 2),
          (4, 112, 3, 64, 7, 2)]  # fmt: skip
+# The layers of MobileNet for one image, and 5x5 and 7x7 windows.
+DEPTHWISE = [(1, 112, 32), (1, 112, 64, 2), (1, 56, 128), (1, 56, 128, 2), (1, 28, 256),
+             (1, 28, 256, 2), (1, 14, 512), (1, 14, 512, 2), (1, 7, 1024), (1, 28, 256, 1, 5),
+             (1, 28, 256, 1, 7)]  # fmt: skip
+NORMS = [(64, 32, 32, 64), (64, 16, 16, 128), (16, 56, 56, 64), (16, 7, 7, 512), (256, 128)]
+# ResNet's first pooling and GoogLeNet's.
+POOLS = [(1, 112, 64, 3, 2), (16, 112, 64, 3, 2), (1, 28, 192, 3, 1), (16, 28, 192, 3, 1)]
 ELEMENTWISE = ("relu", "sigmoid", "tanh", "gelu", "exp", "add", "multiply")
 
 BENCHES = [
@@ -67,6 +86,13 @@ BENCHES = [
     *[pool(op, *s) for op in ("max_pool2d", "average_pool2d")
       for s in ((32, 28, 6), (128, 26, 32), (8, 56, 64))],
     pool("max_pool2d", 128, 26, 32, gradient_of=0),
+    *[pool("max_pool2d", *s) for s in POOLS],
+    *[pool("max_pool2d", *s, gradient_of=0) for s in POOLS[1::2]],
+    *[depthwise(*s) for s in DEPTHWISE],
+    *[depthwise(16, 24, 128, s, gradient_of=g) for s in (1, 2) for g in (0, 1)],
+    *[batch_norm(*s) for s in NORMS],
+    *[batch_norm(*s, gradient_of=0) for s in NORMS],
+    *[Bench("reduce_mean", (s,), (("axes", [1, 2]),)) for s in ((1, 7, 7, 1024), (16, 7, 7, 2048))],
     *[Bench("softmax", (s,)) for s in ((32, 101), (1024, 1000))],
     *[Bench(op, (s,) * (1 + (op in ("add", "multiply"))))
       for op in ELEMENTWISE for s in ((4096,), (1 << 20,))],

@@ -14,6 +14,7 @@ void PlanBuilder::build() {
   nodes_ = graph_.nodes();
   make_tensors();
   select_nodes();
+  find_fixed();
   fold();
   fuse();
   lower();
@@ -95,21 +96,60 @@ void PlanBuilder::select_nodes() {
 void PlanBuilder::fuse() {
   epilogue_of_.assign(nodes_.size(), -1);
   std::vector<int> producer(plan_.tensors_.size(), -1);
+  const auto epilogue = [&](size_t p) -> Epilogue& {
+    if (epilogue_of_[p] < 0) {
+      epilogue_of_[p] = static_cast<int>(epilogues_.size());
+      epilogues_.emplace_back();
+    }
+    return epilogues_[static_cast<size_t>(epilogue_of_[p])];
+  };
+  // The node whose result only one other reads, -1 if there is none.
+  const auto sole = [&](TensorId id) {
+    return plan_.tensors_[static_cast<size_t>(id)].readers == 1 ? producer[static_cast<size_t>(id)]
+                                                                : -1;
+  };
   for (size_t n = 0; n < nodes_.size(); ++n) {
     if (!kept_[n]) continue;
     Node& node = nodes_[n];
     for (TensorId id : node.outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
-    if (!node.def->fusable) continue;
-    const TensorId x = node.inputs[0];
-    const int before = producer[static_cast<size_t>(x)];
-    if (before < 0 || plan_.tensors_[static_cast<size_t>(x)].readers != 1) continue;
-    const auto p = static_cast<size_t>(before);
-    if (!nodes_[p].def->takes_epilogue || epilogue_of_[p] >= 0) continue;
-    epilogues_.push_back(make_epilogue(*node.def, node.attrs));
-    epilogue_of_[p] = static_cast<int>(epilogues_.size()) - 1;
-    nodes_[p].outputs[0] = node.outputs[0];
-    producer[static_cast<size_t>(node.outputs[0])] = before;
-    kept_[n] = false;
+    if (node.def->fusable) {
+      const int before = sole(node.inputs[0]);
+      if (before < 0) continue;
+      const auto p = static_cast<size_t>(before);
+      if (!nodes_[p].def->takes_epilogue) continue;
+      if (epilogue_of_[p] >= 0 && epilogue(p).has_function()) continue;
+      const Epilogue function = make_epilogue(*node.def, node.attrs);
+      Epilogue& whole = epilogue(p);
+      whole.function = function.function;
+      std::copy_n(function.attrs, 2, whole.attrs);
+      nodes_[p].outputs[0] = node.outputs[0];
+      producer[static_cast<size_t>(node.outputs[0])] = before;
+      kept_[n] = false;
+    } else if (node.def->is_sum && node.inputs[0] != node.inputs[1]) {
+      const auto spec = [&](size_t i) -> const TensorSpec& {
+        return plan_.tensors_[static_cast<size_t>(node.inputs[i])].spec;
+      };
+      const auto fits = [&](int p) {
+        return p >= 0 && nodes_[static_cast<size_t>(p)].def->takes_residual &&
+               epilogue_of_[static_cast<size_t>(p)] < 0;
+      };
+      if (spec(0).shape != spec(1).shape || spec(0).shape.empty()) continue;
+      // Of two products the later one, whose result is still in the cache.
+      const int candidates[2] = {sole(node.inputs[0]), sole(node.inputs[1])};
+      size_t which = candidates[1] > candidates[0] ? 1 : 0;
+      if (!fits(candidates[which])) which = 1 - which;
+      if (!fits(candidates[which])) continue;
+      // The product moves here, where the other operand is known to be there.
+      const auto p = static_cast<size_t>(candidates[which]);
+      epilogue(n).residual = node.inputs[1 - which];
+      const TensorId y = node.outputs[0];
+      node.def = nodes_[p].def;
+      node.attrs = nodes_[p].attrs;
+      node.inputs = nodes_[p].inputs;
+      node.outputs = nodes_[p].outputs;
+      node.outputs[0] = y;
+      kept_[p] = false;
+    }
   }
 }
 
@@ -126,7 +166,6 @@ void PlanBuilder::lower() {
       total += element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
   }
   plan_.work_ = total;
-  find_fixed();
   Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_);
 
   for (size_t i = 0; i < graph_.input_ids().size(); ++i) {

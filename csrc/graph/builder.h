@@ -22,15 +22,12 @@ class PlanBuilder {
  private:
   void make_tensors();  // concrete shapes
   void select_nodes();  // what the outputs and effects need
+  void find_fixed();    // tensors that are the same in every run
   void fold();          // normalisations into the kernels before them
   void fuse();          // elementwise functions into their producers
   void lower();         // nodes to steps
-  void find_fixed();    // tensors that are the same in every run
   void schedule();      // steps to segments
   void place_memory();  // tensors to addresses
-
-  // Tensors that depend on constants and on variables no effect changes.
-  std::vector<bool> constant_tensors() const;
 
   TensorId root(TensorId id) const;  // the tensor whose storage id shares
 

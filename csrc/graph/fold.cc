@@ -8,30 +8,11 @@
 
 namespace pyframe {
 
-std::vector<bool> PlanBuilder::constant_tensors() const {
-  std::vector<bool> constant(plan_.tensors_.size(), false);
-  for (size_t i = 0; i < constant.size(); ++i)
-    constant[i] = plan_.tensors_[i].kind == TensorKind::kVariable ||
-                  plan_.tensors_[i].kind == TensorKind::kConstant;
-  for (size_t n = 0; n < nodes_.size(); ++n) {
-    const Node& node = nodes_[n];
-    for (size_t i = 0; kept_[n] && node.def->effect && i < node.inputs.size(); ++i)
-      if (node.def->updates(node.attrs, static_cast<int>(i)))
-        constant[static_cast<size_t>(node.inputs[i])] = false;
-  }
-  for (const Node& node : nodes_) {
-    bool fixed = !node.inputs.empty();
-    for (TensorId id : node.inputs) fixed = fixed && constant[static_cast<size_t>(id)];
-    for (TensorId id : node.outputs) constant[static_cast<size_t>(id)] = fixed;
-  }
-  return constant;
-}
-
 void PlanBuilder::fold() {
-  const std::vector<bool> constant = constant_tensors();
-  const auto is_constant = [&](const Node& node) {
+  // Whether all inputs but x are the same in every run.
+  const auto is_fixed = [&](const Node& node) {
     for (size_t i = 1; i < node.inputs.size(); ++i)
-      if (!constant[static_cast<size_t>(node.inputs[i])]) return false;
+      if (!plan_.tensors_[static_cast<size_t>(node.inputs[i])].fixed) return false;
     return true;
   };
   std::vector<int> producer(plan_.tensors_.size(), -1);
@@ -40,17 +21,17 @@ void PlanBuilder::fold() {
     if (!kept_[n]) continue;
     for (TensorId id : nodes_[n].outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
     const Node& norm = nodes_[n];
-    if (!norm.def->normalises_channels || !is_constant(norm)) continue;
+    if (!norm.def->normalises_channels || !is_fixed(norm)) continue;
     const auto x = static_cast<size_t>(norm.inputs[0]);
     if (producer[x] < 0 || plan_.tensors_[x].readers != 1) continue;
     const auto p = static_cast<size_t>(producer[x]);
     Node& product = nodes_[p];
-    if (!product.def->folds_channels || !before[p].empty() || !is_constant(product)) continue;
+    if (!product.def->folds_channels || !before[p].empty() || !is_fixed(product)) continue;
 
     const auto add = [&](const char* name, std::vector<TensorId> inputs, TensorId like) {
       const auto id = static_cast<TensorId>(plan_.tensors_.size());
       plan_.tensors_.push_back({plan_.tensors_[static_cast<size_t>(like)].spec, TensorKind::kValue,
-                                -1, kNoTensor, 1, 1});
+                                -1, kNoTensor, 1, 1, true});
       producer.push_back(-1);
       before[p].push_back({&find_op(name), norm.attrs, std::move(inputs), {id}});
       return id;

@@ -108,10 +108,14 @@ struct Step {
   bool effect = false;
 };
 
-// An elementwise function applied to an operator's result while it is in the cache.
+// What is applied to an operator's result while it is in the cache: a tensor of the same shape is
+// added (if there is one), then an elementwise function is taken (if there is one).
 struct Epilogue {
-  Unary function;
-  double attrs[2];
+  Unary function = Unary::kCount;
+  double attrs[2] = {0, 0};
+  TensorId residual = kNoTensor;
+
+  bool has_function() const { return function != Unary::kCount; }
 };
 
 struct PlanTensor {

@@ -98,12 +98,16 @@ struct OpDef {
   bool fusable = false;
   // Can take such an epilogue.
   bool takes_epilogue = false;
+  // Such an epilogue may begin with a sum (see Epilogue::residual).
+  bool takes_residual = false;
   // Input 1 is a kernel whose last axis is that of the result, input 2 (if there) a bias: the
   // result may be scaled and shifted by channel in them.
   bool folds_channels = false;
   // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; inputs x, gamma, beta, mean,
   // variance.
   bool normalises_channels = false;
+  // y = a + b, if these have the same shape.
+  bool is_sum = false;
   int id = 0;  // free for families registered from a list (the Unary or Binary code)
 };
 

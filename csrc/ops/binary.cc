@@ -178,6 +178,7 @@ bool register_all() {
     def.lower = lower;
     def.gradient = gradients[i];
     def.takes_epilogue = true;
+    def.is_sum = i == static_cast<int>(Binary::k_add);
     def.id = i;
     register_op(def);
   }

@@ -187,9 +187,10 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
   std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(b),
                                    split ? write_whole(l.y()) : write(l.y())};
   if (has_bias) operands.push_back(read_whole(bias));
+  const int residual = add_residual(l, operands, split);
   const auto run = [=](const Call& c, int64_t image, int64_t begin, int64_t end) {
     engine->run(c.at<T>(0) + image * in_size, c.at<T>(1), has_bias ? c.at<T>(3) : nullptr,
-                c.at<T>(2) + image * out_size, epilogue, begin, end,
+                c.at<T>(2) + image * out_size, epilogue.of(c, 2, residual), begin, end,
                 reinterpret_cast<T*>(c.workspace));
   };
   const char* name = l.def().name.c_str();
@@ -254,6 +255,7 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
+  def.takes_residual = true;
   def.folds_channels = true;
   register_op(def);
 

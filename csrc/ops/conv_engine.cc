@@ -125,7 +125,7 @@ void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, co
     }
   }
   // Only forward passes, whose output rows are contiguous, carry an epilogue.
-  for (int64_t q = q0; epilogue.function != nullptr && q < q1; ++q)
+  for (int64_t q = q0; epilogue.is_pass() && q < q1; ++q)
     epilogue.apply(out + pass.out_offset + q * pass.out_row, pass.out_w * pass.out_pixel);
 }
 

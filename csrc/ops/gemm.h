@@ -79,25 +79,52 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
 // Adds the step that packs B(k, j) = b[k * rs + j * cs] into a new temporary and returns it.
 TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs);
 
-// An epilogue in the form the operators apply it: relu inside the kernel, any other function on
-// the rows just computed.
+// An epilogue in the form the operators apply it: relu alone inside the kernel, all else on the
+// rows just computed.
 template <typename T>
 struct RowEpilogue {
   bool relu = false;
   void (*function)(const T*, T*, int64_t, const T*) = nullptr;
   T attrs[2] = {0, 0};
+  const T* result = nullptr;  // where the residual belongs to the result
+  const T* residual = nullptr;
 
   explicit RowEpilogue(const Epilogue* epilogue) {
-    if (epilogue == nullptr) return;
-    relu = epilogue->function == Unary::k_relu;
+    if (epilogue == nullptr || !epilogue->has_function()) return;
+    relu = epilogue->function == Unary::k_relu && epilogue->residual == kNoTensor;
     if (relu) return;
     function = kernels<T>().unary[static_cast<int>(epilogue->function)];
     attrs[0] = static_cast<T>(epilogue->attrs[0]);
     attrs[1] = static_cast<T>(epilogue->attrs[1]);
   }
+  // The epilogue of one call, with the operands that hold the result and the residual (-1: none).
+  RowEpilogue of(const Call& c, int result_operand, int residual_operand) const {
+    RowEpilogue bound = *this;
+    if (residual_operand < 0) return bound;
+    bound.result = c.at<T>(result_operand);
+    bound.residual = c.at<T>(residual_operand);
+    return bound;
+  }
+  bool is_pass() const { return function != nullptr || residual != nullptr; }
   void apply(T* y, int64_t n) const {
-    if (function != nullptr) function(y, y, n, attrs);
+    constexpr int64_t kBlock = 2048;  // still in the L1 cache for the function
+    for (int64_t i = 0; residual != nullptr && i < n; i += kBlock) {
+      const int64_t size = std::min(kBlock, n - i);
+      kernels<T>().binary[static_cast<int>(Binary::k_add)](y + i, residual + (y + i - result),
+                                                           y + i, size, 1, 1);
+      if (function != nullptr) function(y + i, y + i, size, attrs);
+    }
+    if (residual == nullptr && function != nullptr) function(y, y, n, attrs);
   }
 };
+
+// Adds the residual of the epilogue, if there is one, to a step's operands; returns its place or
+// -1.
+inline int add_residual(const Lowering& l, std::vector<Operand>& operands, bool whole) {
+  if (l.epilogue() == nullptr || l.epilogue()->residual == kNoTensor) return -1;
+  const TensorId residual = l.epilogue()->residual;
+  operands.push_back(whole ? read_whole(residual) : read(residual));
+  return static_cast<int>(operands.size()) - 1;
+}
 
 }  // namespace pyframe

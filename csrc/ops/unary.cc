@@ -101,8 +101,8 @@ Epilogue make_epilogue(const OpDef& def, const Attrs& attrs) {
   const auto function = static_cast<Unary>(def.id);
   const double slope = function == Unary::k_leaky_relu ? 0.2 : 1.0;
   if (function == Unary::k_clip)
-    return {function, {attrs.number("low", 0), attrs.number("high", 0)}};
-  return {function, {attrs.number("alpha", slope), 0}};
+    return {function, {attrs.number("low", 0), attrs.number("high", 0)}, kNoTensor};
+  return {function, {attrs.number("alpha", slope), 0}, kNoTensor};
 }
 
 }  // namespace pyframe

@@ -63,7 +63,7 @@ class Winograd {
     T* y = out + image * g_.out_size() + top * pitch + left * g_.out_c + k0;
     kernel_->winograd_output(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_c, rows,
                              columns);
-    if (epilogue.function == nullptr) return;
+    if (!epilogue.is_pass()) return;
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) epilogue.apply(y + i * pitch + j * g_.out_c, n);
   }
@@ -138,9 +138,10 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
   std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(u),
                                    split ? write_whole(l.y()) : write(l.y())};
   if (has_bias) operands.push_back(read_whole(bias));
+  const int residual = add_residual(l, operands, split);
   const auto run = [=](const Call& c, int64_t t0, int64_t t1, int64_t k0, int64_t k1) {
-    engine->run(c.at<T>(0), c.at<T>(1), has_bias ? c.at<T>(3) : nullptr, c.at<T>(2), epilogue, t0,
-                t1, k0, k1, reinterpret_cast<T*>(c.workspace));
+    engine->run(c.at<T>(0), c.at<T>(1), has_bias ? c.at<T>(3) : nullptr, c.at<T>(2),
+                epilogue.of(c, 2, residual), t0, t1, k0, k1, reinterpret_cast<T*>(c.workspace));
   };
   const std::string name = l.def().name + ".winograd";
   const int64_t columns = engine->grid().out_c;
