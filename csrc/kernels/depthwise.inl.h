@@ -1,5 +1,6 @@
-// Depthwise convolution over NHWC: every channel has its own kernel, so a vector of channels is
-// multiplied by a vector of kernel values, and neighbouring pixels share what they load.
+// Depthwise convolution over NHWC: every channel has its own kernel, so a
+// vector of channels is multiplied by a vector of kernel values, and
+// neighbouring pixels share what they load.
 
 // The kernel rows that meet the image for one output row.
 template <typename T>
@@ -20,7 +21,8 @@ PF_INLINE DepthwiseRow<T> depthwise_row(const DepthwisePass& s, const T* x, cons
           end > begin ? end - begin : 0, s.dh * s.in_w * s.c};
 }
 
-// Taps [begin, end) of a kernel row that meet the image when the first is at column `left`.
+// Taps [begin, end) of a kernel row that meet the image when the first is at
+// column `left`.
 struct DepthwiseTaps {
   int64_t begin, end;
   PF_INLINE DepthwiseTaps(const DepthwisePass& s, int64_t left) {
@@ -30,7 +32,8 @@ struct DepthwiseTaps {
   }
 };
 
-// The output pixels [begin, end) of a row whose windows lie inside the image from side to side.
+// The output pixels [begin, end) of a row whose windows lie inside the image
+// from side to side.
 struct DepthwiseInside {
   int64_t begin, end;
   PF_INLINE explicit DepthwiseInside(const DepthwisePass& s) {
@@ -53,41 +56,94 @@ PF_INLINE void depthwise_store(T* y, Vec<T> v, int64_t left, Vec<T> low, Vec<T> 
   }
 }
 
-// Pixels side by side, all taps of which are real, the first at column 0 of row.x. K taps with
-// distance 1 and pixels S apart; K = 0: any number, any distance.
+// Adds the products of one row of the image and K kernel values to sums of
+// neighbouring pixels, S apart: for Rows output rows at once, each of which
+// meets the image row with another kernel row.
+template <typename T, int K, int S, int Rows, int Pixels>
+PF_INLINE void depthwise_taps(const T* x, int64_t c, const T* const (&k)[Rows],
+                              Vec<T> (&acc)[Rows][Pixels]) {
+  Vec<T> w[Rows][K];
+  PF_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    PF_UNROLL
+    for (int j = 0; j < K; ++j) w[r][j] = load<T>(k[r] + j * c);
+  }
+  PF_UNROLL
+  for (int q = 0; q < (Pixels - 1) * S + K; ++q) {
+    const Vec<T> v = load<T>(x + q * c);
+    PF_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      PF_UNROLL
+      for (int j = 0; j < K; ++j) {
+        if (q >= j && (q - j) % S == 0 && (q - j) / S < Pixels) {
+          acc[r][(q - j) / S] += v * w[r][j];
+        }
+      }
+    }
+  }
+}
+
+// Pixels side by side, all taps of which are real, the first at column 0 of
+// row.x. K taps with distance 1 and pixels S apart; K = 0: any number, any
+// distance.
 template <typename T, int K, int S, int Pixels>
 __attribute__((noinline)) void depthwise_pixels(const DepthwisePass& s, const DepthwiseRow<T>& row,
                                                 const T* bias, T* y, Vec<T> low, Vec<T> high) {
   for (int64_t c = 0; c < s.c; c += kLanes<T>) {
-    Vec<T> acc[Pixels];
+    Vec<T> acc[1][Pixels];
     PF_UNROLL
-    for (int p = 0; p < Pixels; ++p) acc[p] = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    for (int p = 0; p < Pixels; ++p) acc[0][p] = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
     const T* x = row.x + c;
     const T* k = row.k + c;
     for (int64_t i = 0; i < row.rows; ++i, x += row.step, k += s.kw * s.c) {
       if constexpr (K > 0) {
-        Vec<T> w[K];
-        PF_UNROLL
-        for (int j = 0; j < K; ++j) w[j] = load<T>(k + j * s.c);
-        PF_UNROLL
-        for (int q = 0; q < (Pixels - 1) * S + K; ++q) {
-          const Vec<T> v = load<T>(x + q * s.c);
-          PF_UNROLL
-          for (int j = 0; j < K; ++j) {
-            if (q >= j && (q - j) % S == 0 && (q - j) / S < Pixels) acc[(q - j) / S] += v * w[j];
-          }
-        }
+        depthwise_taps<T, K, S, 1, Pixels>(x, s.c, {k}, acc);
       } else {
         for (int64_t j = 0; j < s.kw; ++j) {
           const Vec<T> w = load<T>(k + j * s.c);
           PF_UNROLL
-          for (int p = 0; p < Pixels; ++p) acc[p] += load<T>(x + (p * s.sw + j * s.dw) * s.c) * w;
+          for (int p = 0; p < Pixels; ++p) {
+            acc[0][p] += load<T>(x + (p * s.sw + j * s.dw) * s.c) * w;
+          }
         }
       }
     }
     PF_UNROLL
     for (int p = 0; p < Pixels; ++p) {
-      depthwise_store<T>(y + p * s.out_pixel + c, acc[p], s.c - c, low, high);
+      depthwise_store<T>(y + p * s.out_pixel + c, acc[0][p], s.c - c, low, high);
+    }
+  }
+}
+
+// The same for this output row and the next, all of whose kernel rows are real:
+// they share what is loaded of the image.
+template <typename T, int K, int Pixels>
+__attribute__((noinline)) void depthwise_pair(const DepthwisePass& s, const DepthwiseRow<T>& row,
+                                              const T* bias, T* y, Vec<T> low, Vec<T> high) {
+  const int64_t k_row = K * s.c;
+  for (int64_t c = 0; c < s.c; c += kLanes<T>) {
+    Vec<T> first[1][Pixels], both[2][Pixels], last[1][Pixels];
+    const Vec<T> start = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) first[0][p] = both[1][p] = start;
+    const T* x = row.x + c;
+    const T* k = row.k + c;
+    depthwise_taps<T, K, 1, 1, Pixels>(x, s.c, {k}, first);
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) both[0][p] = first[0][p];
+    for (int64_t i = 1; i < s.kh; ++i) {
+      x += row.step;
+      k += k_row;
+      depthwise_taps<T, K, 1, 2, Pixels>(x, s.c, {k, k - k_row}, both);
+    }
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) last[0][p] = both[1][p];
+    depthwise_taps<T, K, 1, 1, Pixels>(x + row.step, s.c, {k}, last);
+    PF_UNROLL
+    for (int p = 0; p < Pixels; ++p) {
+      T* to = y + p * s.out_pixel + c;
+      depthwise_store<T>(to, both[0][p], s.c - c, low, high);
+      depthwise_store<T>(to + s.out_row, last[0][p], s.c - c, low, high);
     }
   }
 }
@@ -133,42 +189,71 @@ void depthwise_border(const DepthwisePass& s, const DepthwiseRow<T>& row, int64_
 }
 
 // Calls the function for `count` pixels, 1 <= count <= Pixels.
-template <typename T, int K, int S, int Pixels>
+template <typename T, int K, int S, bool Pair, int Pixels>
 PF_INLINE void depthwise_group(int64_t count, const DepthwisePass& s, const DepthwiseRow<T>& row,
                                const T* bias, T* y, Vec<T> low, Vec<T> high) {
   if constexpr (Pixels > 1) {
     if (count < Pixels) {
-      return depthwise_group<T, K, S, Pixels - 1>(count, s, row, bias, y, low, high);
+      return depthwise_group<T, K, S, Pair, Pixels - 1>(count, s, row, bias, y, low, high);
     }
   }
-  depthwise_pixels<T, K, S, Pixels>(s, row, bias, y, low, high);
+  if constexpr (Pair) {
+    depthwise_pair<T, K, Pixels>(s, row, bias, y, low, high);
+  } else {
+    depthwise_pixels<T, K, S, Pixels>(s, row, bias, y, low, high);
+  }
+}
+
+// The pixels [inside.begin, inside.end) of a row, or of a pair of rows, in
+// groups of nearly equal size, because small ones leave the adders waiting.
+template <typename T, int K, int S, bool Pair>
+PF_INLINE void depthwise_inside(const DepthwisePass& s, const DepthwiseInside& inside,
+                                const DepthwiseRow<T>& row, const T* bias, T* y, Vec<T> low,
+                                Vec<T> high) {
+  constexpr int kGroup = Pair && kAccumulators < 16 ? 4 : 8;
+  const int64_t count = inside.end - inside.begin, groups = (count + kGroup - 1) / kGroup;
+  int64_t p = inside.begin;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t n = count / groups + (g < count % groups ? 1 : 0);
+    DepthwiseRow<T> here = row;
+    here.x += (p * s.sw + s.left) * s.c;
+    depthwise_group<T, K, S, Pair, kGroup>(n, s, here, bias, y + p * s.out_pixel, low, high);
+    p += n;
+  }
+}
+
+template <typename T>
+PF_INLINE void depthwise_borders(const DepthwisePass& s, const DepthwiseInside& inside,
+                                 const DepthwiseRow<T>& row, const T* bias, T* y, Vec<T> low,
+                                 Vec<T> high) {
+  for (int64_t p = 0; p < s.out_w; ++p) {
+    if (p == inside.begin) p = inside.end;
+    if (p == s.out_w) break;
+    depthwise_border<T>(s, row, p * s.sw + s.left, bias, y + p * s.out_pixel, low, high);
+  }
 }
 
 template <typename T, int K, int S>
 void depthwise_rows(const DepthwisePass& s, const T* x, const T* k, const T* bias, T* y, int64_t q0,
                     int64_t q1, T lowest, T highest) {
-  constexpr int kGroup = 8;
   const DepthwiseInside inside(s);
   const Vec<T> low = splat<T>(lowest), high = splat<T>(highest);
   for (int64_t q = q0; q < q1; ++q) {
     const DepthwiseRow<T> row = depthwise_row<T>(s, x, k, q);
     T* out = y + q * s.out_row;
-    int64_t p = 0;
-    for (; p < inside.begin; ++p) {
-      depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
+    depthwise_borders<T>(s, inside, row, bias, out, low, high);
+    if constexpr (K >= 3 && S == 1) {
+      if (q + 1 < q1 && s.sh == 1 && s.dh == 1 && row.rows == s.kh) {
+        const DepthwiseRow<T> next = depthwise_row<T>(s, x, k, q + 1);
+        if (next.rows == s.kh) {
+          depthwise_borders<T>(s, inside, next, bias, out + s.out_row, low, high);
+          depthwise_inside<T, K, S, true>(s, inside, row, bias, out, low, high);
+          ++q;
+          continue;
+        }
+      }
     }
-    // Groups of nearly equal size, because small ones leave the adders waiting.
-    const int64_t count = inside.end - inside.begin, groups = (count + kGroup - 1) / kGroup;
-    for (int64_t g = 0; g < groups; ++g) {
-      const int64_t n = count / groups + (g < count % groups ? 1 : 0);
-      DepthwiseRow<T> here = row;
-      here.x += (p * s.sw + s.left) * s.c;
-      depthwise_group<T, K, S, kGroup>(n, s, here, bias, out + p * s.out_pixel, low, high);
-      p += n;
-    }
-    for (; p < s.out_w; ++p) {
-      depthwise_border<T>(s, row, p * s.sw + s.left, bias, out + p * s.out_pixel, low, high);
-    }
+    depthwise_inside<T, K, S, false>(s, inside, row, bias, out, low, high);
   }
 }
 
@@ -183,7 +268,6 @@ void depthwise(const DepthwisePass& s, const T* x, const T* k, const T* bias, T*
       if (s.kw == 1) rows = &depthwise_rows<T, 1, 1>;
       if (s.kw == 2) rows = &depthwise_rows<T, 2, 1>;
       if (s.kw == 3) rows = &depthwise_rows<T, 3, 1>;
-      if (s.kw == 4) rows = &depthwise_rows<T, 4, 1>;
       if (s.kw == 5) rows = &depthwise_rows<T, 5, 1>;
       if (s.kw == 7) rows = &depthwise_rows<T, 7, 1>;
     }
@@ -196,7 +280,8 @@ void depthwise(const DepthwisePass& s, const T* x, const T* k, const T* bias, T*
   rows(s, x, k, bias, y, q0, q1, low, high);
 }
 
-// Adds dy * x to the sums of K neighbouring taps, for `count` pixels side by side.
+// Adds dy * x to the sums of K neighbouring taps, for `count` pixels side by
+// side.
 template <typename T, int K, int S>
 PF_INLINE void depthwise_grad_pixels(const DepthwisePass& s, const T* x, const T* dy, int64_t count,
                                      Vec<T> (&acc)[2][K]) {
@@ -220,7 +305,8 @@ PF_INLINE void depthwise_grad_pixels(const DepthwisePass& s, const T* x, const T
   }
 }
 
-// Kernel row i, output rows [q0, q1), channels from c on. x and dy point to these channels.
+// Kernel row i, output rows [q0, q1), channels from c on. x and dy point to
+// these channels.
 template <typename T, int K, int S>
 PF_INLINE void depthwise_grad_row(const DepthwisePass& s, const DepthwiseInside& inside, const T* x,
                                   const T* dy, T* dk, int64_t i, int64_t q0, int64_t q1,
@@ -316,7 +402,8 @@ void depthwise_grad_kernel(const DepthwisePass& s, const T* x, const T* dy, T* d
       if (s.kw == 7) rows = &depthwise_grad_rows<T, 7, 2>;
     }
   }
-  // Few enough rows that what the kernel rows read again is still in the L1 cache.
+  // Few enough rows that what the kernel rows read again is still in the L1
+  // cache.
   constexpr int64_t kPixels = 192;
   const int64_t block = s.out_w < kPixels ? kPixels / (s.out_w > 0 ? s.out_w : 1) : 1;
   for (int64_t q = q0; q < q1; q += block) {
