@@ -103,8 +103,9 @@ void test_depthwise(const KernelTable<T>& kernels) {
                               g.kw, g.sh, g.sw, g.dh, g.dw, g.top,        g.left};
         set_case("depthwise %s %dx%d kernel %dx%d stride %d,%d dilation %d,%d channels %d",
                  kTypeName<T>, g.h, g.w, g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, c);
-        Buffer<T> x(int64_t{g.h} * g.w * c), k(int64_t{g.kh} * g.kw * c), bias(c);
-        Buffer<T> dy(s.out_h * s.out_row);
+        constexpr int64_t kOver = 64 / sizeof(T);
+        Buffer<T> x(int64_t{g.h} * g.w * c, kOver), k(int64_t{g.kh} * g.kw * c, kOver);
+        Buffer<T> bias(c, kOver), dy(s.out_h * s.out_row, kOver);
         x.uniform(random);
         k.uniform(random);
         bias.uniform(random);

@@ -39,7 +39,9 @@ void test_moments(const KernelTable<T>& kernels, const Buffer<T>& x, int64_t row
 template <typename T>
 void test_maps(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T>& dy, int64_t rows,
                int64_t cols, Random& random) {
-  Buffer<T> a(cols), b(cols), c(cols), d(cols), y(rows * cols), dx(rows * cols);
+  constexpr int64_t kOver = 64 / sizeof(T);
+  Buffer<T> a(cols, kOver), b(cols, kOver), c(cols, kOver), d(cols, kOver);
+  Buffer<T> y(rows * cols), dx(rows * cols);
   for (Buffer<T>* v : {&a, &b, &c, &d}) v->uniform(random);
   for (bool relu : {false, true}) {
     kernels.column_affine(x.data(), rows, cols, a.data(), b.data(), c.data(), y.data(), relu);
