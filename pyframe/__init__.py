@@ -49,6 +49,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "regularizers",
     "saving",
     "set_isa",
@@ -59,7 +60,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Not every program needs these: they are loaded when asked for.
-    if name in ("applications", "datasets"):
+    if name in ("applications", "datasets", "preprocessing"):
         import importlib
 
         return importlib.import_module(f"pyframe.{name}")

@@ -13,6 +13,7 @@ from pyframe.models.data import Batch
 from pyframe.models.feeds import Advance, StepOf, run_batches
 from pyframe.models.steps import BatchSpec, Totals
 from pyframe.utils.prefetch import Prefetcher
+from pyframe.utils.sequence import PyDataset, ordered_batches
 
 
 class IterableFeed:
@@ -79,10 +80,10 @@ class IterableFeed:
                 self._order_from = self._generator.bit_generator.state
                 numbers = self._generator.permutation(self._length)
             order = (int(i) for i in numbers[skip:])
-        if self._workers > 1:
-            self.close()
-            return Prefetcher(data.__getitem__, order, self._workers, self._ahead)
-        return (data[i] for i in order)
+        self.close()
+        if isinstance(data, PyDataset):
+            return data.ordered_batches(order, self._workers, self._ahead)
+        return ordered_batches(data, order, self._workers, self._ahead)
 
     def start_epoch(self) -> None:
         """Goes on in the source, or starts it again if an epoch is a whole pass."""

@@ -3,24 +3,31 @@
 from pyframe.lookup import custom_object_scope
 from pyframe.naming import reset_names as _reset_names
 from pyframe.utils import np_utils
+from pyframe.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from pyframe.utils.model_plots import model_to_dot, plot_model
 from pyframe.utils.numpy_utils import normalize, to_categorical
 from pyframe.utils.plots import plot_history, plot_images
 from pyframe.utils.random import restart_streams as _restart_streams
 from pyframe.utils.random import set_random_seed
 from pyframe.utils.sequence import PyDataset, Sequence
+from pyframe.utils.sequence_utils import pad_sequences
 
 __all__ = [
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
+    "img_to_array",
+    "load_img",
     "model_to_dot",
     "normalize",
     "np_utils",
+    "pad_sequences",
     "plot_history",
     "plot_images",
     "plot_model",
+    "save_img",
     "set_random_seed",
     "to_categorical",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -10,7 +13,7 @@ from typing import Any
 class _Shared:
     """What the threads know; the object that the user holds is not among it."""
 
-    def __init__(self, fetch: Callable[[int], Any], order: Iterable[int], limit: int) -> None:
+    def __init__(self, fetch: Callable[[Any], Any], order: Iterable[Any], limit: int) -> None:
         self.fetch = fetch
         self.order = iter(order)
         self.limit = limit
@@ -21,8 +24,8 @@ class _Shared:
         self.exhausted = False
         self.closed = False
 
-    def ticket(self) -> tuple[int, int] | None:
-        """Returns the place in the queue and the number of the next batch to fetch."""
+    def ticket(self) -> tuple[int, Any] | None:
+        """Returns the place in the queue and what to fetch for it, the next of `order`."""
         with self.changed:
             while not self.closed and self.issued - self.taken >= self.limit:
                 self.changed.wait()
@@ -31,6 +34,12 @@ class _Shared:
             try:
                 number = next(self.order)
             except StopIteration:
+                self.exhausted = True
+                self.changed.notify_all()
+                return None
+            except BaseException as error:
+                self.results[self.issued] = None, error
+                self.issued += 1
                 self.exhausted = True
                 self.changed.notify_all()
                 return None
@@ -57,6 +66,18 @@ def _work(shared: _Shared) -> None:
             shared.put(place, None, error)
 
 
+_open: weakref.WeakSet[Prefetcher] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Waits for the threads: none may be at work while the interpreter is taken apart."""
+    for prefetcher in list(_open):
+        prefetcher.close()
+    for prefetcher in list(_open):
+        prefetcher.join(5.0)
+
+
 class Prefetcher(Iterator[Any]):
     """Fetches batches ahead in threads.
 
@@ -65,18 +86,26 @@ class Prefetcher(Iterator[Any]):
 
     Args:
         fetch: gives the batch of a number; called by several threads at once.
-        order: the numbers.
+        order: the numbers, or other things that `fetch` takes; each is taken by one thread, in
+            order and not before there is room for its batch.
         workers: number of threads >= 1.
         limit: largest number of batches that are ready or in the making, >= 1.
     """
 
     def __init__(
-        self, fetch: Callable[[int], Any], order: Iterable[int], workers: int, limit: int
+        self, fetch: Callable[[Any], Any], order: Iterable[Any], workers: int, limit: int
     ) -> None:
         self._shared = _Shared(fetch, order, max(limit, 1))
-        for i in range(workers):
-            name = f"pyframe-worker-{i}"
-            threading.Thread(target=_work, args=(self._shared,), name=name, daemon=True).start()
+        self._process = os.getpid()
+        self._threads = [
+            threading.Thread(
+                target=_work, args=(self._shared,), name=f"pyframe-worker-{i}", daemon=True
+            )
+            for i in range(workers)
+        ]
+        _open.add(self)
+        for thread in self._threads:
+            thread.start()
 
     def __next__(self) -> Any:
         shared = self._shared
@@ -95,10 +124,18 @@ class Prefetcher(Iterator[Any]):
 
     def close(self) -> None:
         """Makes the threads end after the batches that they are at."""
+        if self._process != os.getpid():
+            return  # of the child of a fork, which has no such threads and maybe a locked lock
         with self._shared.changed:
             self._shared.closed = True
             self._shared.changed.notify_all()
 
+    def join(self, timeout: float) -> None:
+        """Waits until the threads have ended, or for so many seconds for each."""
+        if self._process == os.getpid():
+            for thread in self._threads:
+                thread.join(timeout)
+
     def __del__(self) -> None:
-        if "_shared" in self.__dict__:
+        if "_threads" in self.__dict__:
             self.close()

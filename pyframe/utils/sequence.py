@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyframe.errors import ConfigurationError, warn
+from pyframe.utils.prefetch import Prefetcher
 
 
 class PyDataset:
@@ -82,6 +83,16 @@ class PyDataset:
             yield self[index]
             index += 1
 
+    def ordered_batches(self, numbers: Iterable[int], workers: int, limit: int) -> Iterator[Any]:
+        """Returns an iterator of the batches of some numbers, in this order.
+
+        Args:
+            numbers: of the batches.
+            workers: number of threads that compute ahead; below 2: none.
+            limit: number of batches that are computed ahead.
+        """
+        return ordered_batches(self, numbers, workers, limit)
+
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
 
@@ -90,6 +101,13 @@ class PyDataset:
 
 
 Sequence = PyDataset
+
+
+def ordered_batches(data: Any, numbers: Iterable[int], workers: int, limit: int) -> Iterator[Any]:
+    """Returns an iterator of `data[number]`; see `PyDataset.ordered_batches`."""
+    if workers > 1:
+        return Prefetcher(data.__getitem__, numbers, workers, limit)
+    return (data[number] for number in numbers)
 
 
 def _count(value: Any, argument: str, low: int) -> int:

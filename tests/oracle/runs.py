@@ -32,6 +32,7 @@ from tests.oracle.specs import (
     rng_for,
 )
 from tests.oracle.specs_graphs import GRAPH_CASES
+from tests.oracle.specs_images import IMAGE_RUNS
 from tests.oracle.specs_losses import LOSS_CASES, LOSS_TRAIN_CASES
 from tests.oracle.specs_metrics import COMPILE_CASES, METRIC_CASES, REDUCTION_CASES
 from tests.oracle.specs_norm import NORM_LAYER_CASES, NORM_TRAIN_CASES
@@ -179,6 +180,7 @@ RUNS: dict[str, tuple[Any, Any]] = {
     **{f"metric/{case.name}": (run_metric, case) for case in METRIC_CASES},
     **{f"metric/{case.name}": (run_reduction, case) for case in REDUCTION_CASES},
     **{f"metric/compile_{case.name}": (run_compile, case) for case in COMPILE_CASES},
+    **IMAGE_RUNS,
 }
 
 
