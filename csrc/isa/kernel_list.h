@@ -34,6 +34,7 @@
     &column_affine<T>, &column_scale<T>,                  \
     &column_norm_grad<T>,                                 \
     &depthwise<T>, &depthwise_grad_kernel<T>,             \
+    &interleave<T>, &deinterleave<T>,                     \
     &dropout<T>, &random_uniform<T>,                      \
     &resample<T>,                                         \
     &sgd<T>, &sgd_momentum<T>, &rmsprop<T>, &adam<T>,     \

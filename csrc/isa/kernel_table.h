@@ -110,6 +110,17 @@ struct TileBox {
   int64_t top, bottom, left, right;
 };
 
+// Channels that the kernel `interleave` can take.
+constexpr int kPlanarChannels = 8;
+
+// Images with one plane a channel: x(c, r, p) = data[c * plane + r * pitch + p].
+template <typename T>
+struct Planes {
+  const T* data;
+  int64_t plane, pitch;
+  int64_t rows, columns;
+};
+
 template <typename T>
 struct KernelTable {
   int64_t mr, nr;  // largest register tile of gemm: rows and columns
@@ -219,6 +230,15 @@ struct KernelTable {
   // dk (kh, kw, c) (+)= sum of dy * x over output rows [q0, q1); dy lies as the result does
   void (*depthwise_grad_kernel)(const DepthwisePass& s, const T* x, const T* dy, T* dk, int64_t q0,
                                 int64_t q1, bool accumulate);
+
+  // -- few channels: pixels (NHWC) to planes and back
+  // y[(r * columns + p) * channels + c] = x(c, r, p) + bias[c] (if not null), then max(0, .) if
+  // relu, for 1 <= channels <= kPlanarChannels; x over-readable.
+  void (*interleave)(const Planes<T>& x, int64_t channels, const T* bias, bool relu, T* y);
+  // y[c * ld + p] = x[p * channels + c] for p < pixels and any number of channels; x has
+  // `readable` >= pixels pixels and is over-readable.
+  void (*deinterleave)(const T* x, int64_t readable, int64_t pixels, int64_t channels, T* y,
+                       int64_t ld);
 
   // -- dropout: y[i] = hash32(key, offset + i) < threshold ? 0 : x[i] * scale.
   // hash32 is a pure function of (key, offset + i), the same on every ISA and for T float, double.

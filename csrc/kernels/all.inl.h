@@ -33,6 +33,8 @@ namespace {
 //
 #include "kernels/depthwise.inl.h"
 //
+#include "kernels/planar.inl.h"
+//
 #include "kernels/random.inl.h"
 //
 #include "kernels/resample.inl.h"

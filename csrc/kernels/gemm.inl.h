@@ -1,6 +1,24 @@
-// The matrix product: register tiles of Rows x (Panels * Vectors) vectors, C += A B over
-// segments. Every element of C is one chain of multiply-adds in the order of (s, k), whatever
-// the tile: results do not depend on how the caller cuts m and n.
+// The matrix product: register tiles of Rows x Count vectors, C += A B over segments. Every element
+// of C is one chain of multiply-adds in the order of (s, k), whatever the tile: results do not
+// depend on how the caller cuts m and n.
+
+// The vectors of a tile.
+template <typename T>
+struct Whole {
+  using Element = T;
+  using Value = Vec<T>;
+  static constexpr int64_t kCount = kLanes<T>;
+
+  static PF_INLINE Value from(const T* p) { return load<T>(p); }
+  static PF_INLINE Value from(const T* p, int64_t count) { return load_part<T>(p, count); }
+  static PF_INLINE void to(T* p, Value v) { store<T>(p, v); }
+  static PF_INLINE void to(T* p, Value v, int64_t count) { store_part<T>(p, v, count); }
+};
+
+#ifndef PF_HAS_HALF
+template <typename T>
+using Half = Whole<T>;
+#endif
 
 // One tile. `last` is the number of columns in the last vector (1 .. lanes).
 template <typename T>
@@ -12,19 +30,53 @@ struct GemmTile {
   int64_t last;
 };
 
+// Writes the sums of a tile. Bias and relu are applied without asking: -0 and -infinity change
+// nothing.
+template <typename V, int Rows, int Count, typename T = typename V::Element>
+PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
+                           const typename V::Value (&acc)[Rows][Count]) {
+  using Value = typename V::Value;
+  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
+  const Value low = (g.relu ? T(0) : -kInfinity<T>)-Value{};
+  Value bias[Count];
+  PF_UNROLL
+  for (int j = 0; j < Count; ++j) {
+    const int64_t column = (j / kTileVectors) * kPanel + (j % kTileVectors) * V::kCount;
+    bias[j] = tile.bias != nullptr ? V::from(tile.bias + column) : -T(0) - Value{};
+  }
+  const bool part = tile.last < V::kCount;
+  PF_UNROLL
+  for (int i = 0; i < Rows; ++i) {
+    PF_UNROLL
+    for (int j = 0; j < Count; ++j) {
+      T* c = tile.c + i * g.ldc + (j / kTileVectors) * kPanel + (j % kTileVectors) * V::kCount;
+      const bool cut = j == Count - 1 && part;
+      Value v = acc[i][j];
+      if (g.accumulate) v += cut ? V::from(c, tile.last) : V::from(c);
+      v += bias[j];
+      v = low > v ? low : v;
+      if (cut) {
+        V::to(c, v, tile.last);
+      } else {
+        V::to(c, v);
+      }
+    }
+  }
+}
+
+// V is the kind of vectors, whole or half ones; vector j of a tile lies in panel j / kTileVectors.
 // Row i of A is read at one of 3 pointers (rows 0, 5, 10) plus 0 .. 4 strides, which x86 can
 // address with 2 more registers. All loops over rows and vectors must be unrolled completely:
 // otherwise the accumulators live in memory.
-template <typename T, int Rows, int Vectors, int Panels>
+template <typename V, int Rows, int Count, typename T = typename V::Element>
 __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
-  constexpr int kCount = Vectors * Panels;
-  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
-  Vec<T> acc[Rows][kCount];
+  using Value = typename V::Value;
+  Value acc[Rows][Count];
   PF_UNROLL
   for (int i = 0; i < Rows; ++i) {
     __builtin_prefetch(tile.c + i * g.ldc, 1);
     PF_UNROLL
-    for (int j = 0; j < kCount; ++j) acc[i][j] = Vec<T>{};
+    for (int j = 0; j < Count; ++j) acc[i][j] = Value{};
   }
   const int64_t rs = g.a_rs * static_cast<int64_t>(sizeof(T));
   const int64_t rs3 = 3 * rs;
@@ -35,18 +87,18 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
     const T* a10 = a5 + 5 * g.a_rs;
     const T* b = tile.b + g.b_seg[s];
     for (int64_t k = g.klen; k > 0; --k) {
-      Vec<T> row[kCount];
+      Value row[Count];
       PF_UNROLL
-      for (int j = 0; j < kCount; ++j) {
-        row[j] = load<T>(b + (j / Vectors) * b_panel + (j % Vectors) * kLanes<T>);
+      for (int j = 0; j < Count; ++j) {
+        row[j] = V::from(b + (j / kTileVectors) * b_panel + (j % kTileVectors) * V::kCount);
       }
       PF_UNROLL
       for (int i = 0; i < Rows; ++i) {
         const char* base = reinterpret_cast<const char*>(i < 5 ? a0 : i < 10 ? a5 : a10);
         const int64_t offset = i % 5 == 3 ? rs3 : (i % 5) * rs;
-        const Vec<T> x = splat<T>(*reinterpret_cast<const T*>(base + offset));
+        const Value x = *reinterpret_cast<const T*>(base + offset) - Value{};
         PF_UNROLL
-        for (int j = 0; j < kCount; ++j) acc[i][j] += x * row[j];
+        for (int j = 0; j < Count; ++j) acc[i][j] += x * row[j];
       }
       a0 += a_step;
       if (Rows > 5) a5 += a_step;
@@ -54,85 +106,83 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
       b += b_step;
     }
   }
-  PF_UNROLL
-  for (int i = 0; i < Rows; ++i) {
-    PF_UNROLL
-    for (int j = 0; j < kCount; ++j) {
-      const int64_t column = (j / Vectors) * kPanel + (j % Vectors) * kLanes<T>;
-      T* c = tile.c + i * g.ldc + column;
-      const bool part = j == kCount - 1 && tile.last < kLanes<T>;
-      Vec<T> v = acc[i][j];
-      if (g.accumulate) v += part ? load_part<T>(c, tile.last) : load<T>(c);
-      if (tile.bias != nullptr) v += load<T>(tile.bias + column);
-      if (g.relu) v = at_least<T>(v, Vec<T>{});
-      if (part) {
-        store_part<T>(c, v, tile.last);
-      } else {
-        store<T>(c, v);
-      }
-    }
-  }
+  gemm_finish<V, Rows, Count>(g, tile, acc);
 }
 
 // Calls the tile of `rows` rows, 1 <= rows <= Rows.
-template <typename T, int Rows, int Vectors, int Panels>
+template <typename V, int Rows, int Count, typename T>
 PF_INLINE void gemm_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& tile) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return gemm_rows<T, Rows - 1, Vectors, Panels>(rows, g, tile);
+    if (rows < Rows) return gemm_rows<V, Rows - 1, Count>(rows, g, tile);
   }
-  gemm_tile<T, Rows, Vectors, Panels>(g, tile);
+  gemm_tile<V, Rows, Count>(g, tile);
 }
 
-template <typename T, int Vectors>
-void gemm_any_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& tile) {
-  gemm_rows<T, kMaxRows, Vectors, 1>(rows, g, tile);
+// All rows of the columns of one tile, which starts at row 0. One vector leaves registers for more
+// rows than several; tiles are of nearly equal height, because low ones are slow.
+template <typename V, int Count, typename T>
+void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile) {
+  constexpr int kRows = Count > 1 ? kMaxRows : kAccumulators < 14 ? kAccumulators : 14;
+  const int64_t tiles = (g.m + kRows - 1) / kRows;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t rows = g.m / tiles + (t < g.m % tiles ? 1 : 0);
+    gemm_rows<V, kRows, Count>(rows, g, tile);
+    tile.a += rows * g.a_rs;
+    tile.c += rows * g.ldc;
+  }
 }
 
-// Few rows: as many panels at once as the accumulators allow, to hide the latency of the
-// multiply-adds. Returns the number of columns done; the rest is left to gemm.
+// Calls the tile of `count` vectors, 1 <= count <= Count.
+template <typename T, int Rows, int Count>
+PF_INLINE void gemm_vectors(int64_t count, const GemmArgs<T>& g, const GemmTile<T>& tile) {
+  if constexpr (Count > 1) {
+    if (count < Count) return gemm_vectors<T, Rows, Count - 1>(count, g, tile);
+  }
+  gemm_tile<Whole<T>, Rows, Count>(g, tile);
+}
+
+// Rows for which the accumulators allow more than one panel at once.
+constexpr int kFewRows = kAccumulators / (2 * kTileVectors);
+
+// Few rows, 1 <= g.m <= Rows: several panels at once, to hide the latency of the multiply-adds.
 template <typename T, int Rows>
-PF_INLINE int64_t gemm_few_rows(const GemmArgs<T>& g) {
-  constexpr int kFit = kAccumulators / (Rows * kTileVectors);
-  constexpr int kPanels = kFit > 4 ? 4 : kFit;
-  if constexpr (kPanels > 1) {
-    constexpr int64_t nr = kTileVectors * kLanes<T>;
-    int64_t j = 0;
-    for (; j + kPanels * nr <= g.n; j += kPanels * nr) {
-      const GemmTile<T> tile{g.a, g.b + (j / nr) * g.b_panel, g.c + j,
-                             g.bias == nullptr ? nullptr : g.bias + j, kLanes<T>};
-      gemm_tile<T, Rows, kTileVectors, kPanels>(g, tile);
-    }
-    return j;
+void gemm_few_rows(const GemmArgs<T>& g) {
+  if constexpr (Rows > 1) {
+    if (g.m < Rows) return gemm_few_rows<T, Rows - 1>(g);
   }
-  return 0;
+  constexpr int kFit = kAccumulators / Rows < 8 ? kAccumulators / Rows : 8;
+  constexpr int kPanels = kFit / kTileVectors;
+  constexpr int kVectors = kPanels * kTileVectors;
+  constexpr int64_t nr = kTileVectors * kLanes<T>;
+  for (int64_t j = 0; j < g.n; j += kPanels * nr) {
+    const int64_t left = (g.n - j + kLanes<T> - 1) / kLanes<T>;
+    const int64_t count = left < kVectors ? left : kVectors;
+    const int64_t rest = g.n - j - (count - 1) * kLanes<T>;
+    const GemmTile<T> tile{g.a, g.b + (j / nr) * g.b_panel, g.c + j,
+                           g.bias == nullptr ? nullptr : g.bias + j,
+                           rest < kLanes<T> ? rest : kLanes<T>};
+    gemm_vectors<T, Rows, kVectors>(count, g, tile);
+  }
 }
 
 template <typename T>
 void gemm(const GemmArgs<T>& g) {
   constexpr int64_t nr = kTileVectors * kLanes<T>;
-  int64_t j = 0;
-  if (g.m == 1) j = gemm_few_rows<T, 1>(g);
-  if (g.m == 2) j = gemm_few_rows<T, 2>(g);
-  if (g.m == 3) j = gemm_few_rows<T, 3>(g);
-  if (g.m == 4) j = gemm_few_rows<T, 4>(g);
-  // Tiles of nearly equal height, because low ones are slow.
-  const int64_t tiles = (g.m + kMaxRows - 1) / kMaxRows;
-  for (; j < g.n; j += nr) {
+  if (g.m <= kFewRows) return gemm_few_rows<T, kFewRows>(g);
+  for (int64_t j = 0; j < g.n; j += nr) {
     const int64_t columns = g.n - j < nr ? g.n - j : nr;
     const int64_t vectors = (columns + kLanes<T> - 1) / kLanes<T>;
-    GemmTile<T> tile{g.a, g.b + (j / nr) * g.b_panel, g.c + j,
-                     g.bias == nullptr ? nullptr : g.bias + j, columns - (vectors - 1) * kLanes<T>};
-    for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t rows = g.m / tiles + (t < g.m % tiles ? 1 : 0);
-      if (vectors == 1) {
-        gemm_any_rows<T, 1>(rows, g, tile);
-      } else if (vectors == 2) {
-        gemm_any_rows<T, 2>(rows, g, tile);
-      } else {
-        gemm_any_rows<T, kTileVectors>(rows, g, tile);
-      }
-      tile.a += rows * g.a_rs;
-      tile.c += rows * g.ldc;
+    const GemmTile<T> tile{g.a, g.b + (j / nr) * g.b_panel, g.c + j,
+                           g.bias == nullptr ? nullptr : g.bias + j,
+                           columns - (vectors - 1) * kLanes<T>};
+    if (columns <= Half<T>::kCount) {
+      gemm_column<Half<T>, 1>(g, tile);
+    } else if (vectors == 1) {
+      gemm_column<Whole<T>, 1>(g, tile);
+    } else if (vectors == 2) {
+      gemm_column<Whole<T>, 2>(g, tile);
+    } else {
+      gemm_column<Whole<T>, kTileVectors>(g, tile);
     }
   }
 }

@@ -78,3 +78,33 @@ template <typename T>
 PF_INLINE bool any_lane(IVec<T> mask) {
   return _mm512_movepi32_mask((__m512i)mask) != 0;
 }
+
+// Vectors of half the size for products with few columns: twice as fast as whole ones where the
+// processor computes those half by half, and never slower.
+#define PF_HAS_HALF
+template <typename T>
+struct Half {
+  using Element = T;
+  typedef T Value __attribute__((vector_size(32)));
+  typedef T Memory __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+  static constexpr int64_t kCount = kLanes<T> / 2;
+
+  static PF_INLINE Value from(const T* p) { return *reinterpret_cast<const Memory*>(p); }
+  static PF_INLINE void to(T* p, Value v) { *reinterpret_cast<Memory*>(p) = v; }
+  static PF_INLINE Value from(const T* p, int64_t count) {
+    const auto mask = static_cast<__mmask8>((1u << count) - 1);
+    if constexpr (sizeof(T) == 4) {
+      return _mm256_maskz_loadu_ps(mask, p);
+    } else {
+      return _mm256_maskz_loadu_pd(mask, p);
+    }
+  }
+  static PF_INLINE void to(T* p, Value v, int64_t count) {
+    const auto mask = static_cast<__mmask8>((1u << count) - 1);
+    if constexpr (sizeof(T) == 4) {
+      _mm256_mask_storeu_ps(p, mask, v);
+    } else {
+      _mm256_mask_storeu_pd(p, mask, v);
+    }
+  }
+};

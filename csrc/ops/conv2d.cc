@@ -7,6 +7,7 @@
 #include "common/dispatch_dtype.h"
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
+#include "ops/conv_planar.h"
 #include "ops/winograd.h"
 
 namespace pyframe {
@@ -169,17 +170,12 @@ TensorId lower_pack_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Co
   return packed;
 }
 
-// Adds the convolution step itself: images are rows, or row blocks of images are tasks.
-template <typename T>
-void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
-                bool backward) {
-  const KernelTable<T>* kernel = &kernels<T>();
-  ConvShape s = backward ? backward_shape(conv) : forward_shape(conv);
-  // A kernel of one group that fits one panel needs no packing: its rows are already adjacent.
-  const bool plain = !backward && conv.groups == 1 && conv.out_c <= kernel->nr;
-  const int64_t in_size = s.in_h * s.in_w * s.in_c, out_size = s.out_size;
-  auto engine = std::make_shared<const ConvEngine<T>>(kernel, std::move(s), plain);
-  const TensorId b = plain ? w : lower_pack_kernel<T>(l, w, conv, *engine, backward);
+// Adds the convolution step itself: images are rows, or row blocks of images are tasks. The engine
+// computes blocks of one image (ConvEngine::run) with the kernel in the form b.
+template <typename T, typename Engine>
+void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv2D& conv,
+                  const std::shared_ptr<const Engine>& engine) {
+  const int64_t in_size = row_size(l.x_shape(0)), out_size = row_size(l.y_shape());
   const bool has_bias = bias != kNoTensor;
   const RowEpilogue<T> epilogue(l.epilogue());
   const int64_t blocks = engine->row_blocks();
@@ -206,6 +202,20 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
     });
   }
   step->workspace = engine->workspace_bytes();
+}
+
+template <typename T>
+void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
+                bool backward) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  auto planar = std::make_shared<const PlanarConv<T>>(kernel, conv, backward);
+  if (planar->pays()) return lower_images<T>(l, x, w, bias, conv, planar);
+  // A kernel of one group that fits one panel needs no packing: its rows are already adjacent.
+  const bool plain = !backward && conv.groups == 1 && conv.out_c <= kernel->nr;
+  auto engine = std::make_shared<const ConvEngine<T>>(
+      kernel, backward ? backward_shape(conv) : forward_shape(conv), plain);
+  const TensorId b = plain ? w : lower_pack_kernel<T>(l, w, conv, *engine, backward);
+  lower_images<T>(l, x, b, bias, conv, engine);
 }
 
 void lower(Lowering& l) {

@@ -191,9 +191,9 @@ void test_gemm(const KernelTable<T>& kernels) {
   Random random(6);
   set_case("gemm %s", kTypeName<T>);
   expect(kernels.mr > 0 && kernels.nr > 0, "tile size");
-  // Heights around every tile height (4 to 14), widths around every number of panels.
-  for (int m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 29, 33}) {
-    for (int n : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 129, 260}) {
+  // Every tile height (up to 14), widths around every number of vectors and panels.
+  for (int m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 29, 33}) {
+    for (int n : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 64, 100, 129, 260}) {
       for (int klen : {0, 1, 3, 8, 17}) {
         const int64_t nseg = (m + n + klen) % 4;
         for (int bits = 0; bits < 16; ++bits) {

@@ -14,6 +14,7 @@ namespace pyframe::test {
   X(test_gemm)      \
   X(test_winograd)  \
   X(test_pool)      \
+  X(test_planar)    \
   X(test_dropout)   \
   X(test_norm)      \
   X(test_depthwise) \

@@ -253,6 +253,12 @@ def conv2d() -> Cases:
     yield conv_case((2, 20, 21, 70), (3, 3), 90, False)
     yield conv_case((1, 9, 9, 300), (1, 1), 130, True)
     yield conv_case((2, 40, 40, 3), (7, 7), 16, True, (2, 2))
+    # Few filters (or few channels for the gradient): pixels in the lanes, in several row blocks.
+    yield conv_case((2, 21, 37, 1), (7, 5), 3, True, padding="valid")
+    yield conv_case((2, 23, 19, 17), (3, 3), 1, True)
+    yield conv_case((1, 20, 21, 2), (3, 4), 8, True, dilation=(2, 3))
+    yield conv_case((1, 17, 36, 40), (3, 3), 2, True)
+    yield conv_case((1, 17, 36, 2), (2, 3), 40, False)
     yield conv_case((2, 4, 5, 3), (7, 7), 2, True)  # window larger than the image
     yield conv_case((1, 9, 9, 3), (2, 2), 4, True, (3, 3), padding="valid")  # cells never read
 
