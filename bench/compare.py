@@ -20,6 +20,7 @@ from bench.table import markdown
 from bench.workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
+LARGE_ROUNDS = 7  # a step of a large network is longer than a turn of the small ones
 PAUSE = 0.03  # between turns: threads that spin after their work have gone to sleep
 
 
@@ -28,12 +29,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--round-ms", type=float, default=60, help="length of one turn")
-    parser.add_argument("--workloads", nargs="*", default=list(WORKLOADS), choices=WORKLOADS)
+    parser.add_argument("--group", choices=["small", "large", "all"], default="small",
+                        help="the workloads to run, unless --workloads names some")  # fmt: skip
+    parser.add_argument("--workloads", nargs="*", choices=WORKLOADS)
     names = [f.name for f in FRAMEWORKS]
     parser.add_argument("--frameworks", nargs="*", choices=names,
                         default=[n for n in names if n not in OPTIONAL])  # fmt: skip
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.workloads is None:
+        options.workloads = [
+            name for name, w in WORKLOADS.items() if options.group in (w.group, "all")
+        ]
+    return options
 
 
 def start_workers(options: argparse.Namespace, log: IO[str]) -> dict[str, Process]:
@@ -90,7 +98,8 @@ def measure(
 
     idle = dict.fromkeys(results, 0.0)
     peaks = []
-    for turn in range(options.rounds):
+    rounds = min(options.rounds, LARGE_ROUNDS) if workload.group == "large" else options.rounds
+    for turn in range(rounds):
         names = list(results)
         names = names[turn % len(names) :] + names[: turn % len(names)] if names else names
         for name in names:
@@ -114,6 +123,28 @@ def measure(
         say(f"  {name}: {1e3 * result['median']:.4g} ms ({result['way']})")
     peak = max(peaks) if peaks else None
     return {"flops": workload.flops, "peak": peak, "results": results}
+
+
+def measure_memory(
+    workload: Workload, results: dict[str, Any], options: argparse.Namespace, log: IO[str]
+) -> None:
+    """Peak memory of a process that trains in the chosen way and has done nothing else."""
+    for framework in FRAMEWORKS:
+        result = results.get(framework.name)
+        interpreter = framework.interpreter()
+        if result is None or interpreter is None:
+            continue
+        worker = Process(framework, interpreter, options.threads, log)
+        try:
+            worker.ask("prepare", workload=workload.name, way=result["way"])
+            result["peak_rss"] = worker.ask("steps", workload=workload.name, iterations=3)[
+                "peak_rss"
+            ]
+            say(f"  {framework.name}: {result['peak_rss'] / 1e6:.0f} MB")
+        except WorkerError as error:
+            say(f"  {framework.name}: {error}")
+        finally:
+            worker.close()
 
 
 def cpu_name() -> str:
@@ -140,7 +171,10 @@ def main() -> None:
         try:
             for name in options.workloads:
                 say(name)
-                report["workloads"][name] = measure(WORKLOADS[name], workers, options)
+                workload = WORKLOADS[name]
+                report["workloads"][name] = measure(workload, workers, options)
+                if workload.group == "large" and workload.kind == "train":
+                    measure_memory(workload, report["workloads"][name]["results"], options, log)
                 options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         finally:
             for worker in workers.values():

@@ -30,12 +30,27 @@ def row(name: str, measured: Report, peers: list[str]) -> list[str]:
     return cells
 
 
+def memory(report: Report, peers: list[str]) -> list[str]:
+    """Peak memory of training processes, where it was measured."""
+    lines = []
+    for name, measured in report["workloads"].items():
+        peaks = {k: r["peak_rss"] for k, r in measured["results"].items() if "peak_rss" in r}
+        cells = [f"{peaks[p] / 1e6:.0f}" if p in peaks else "" for p in ["pyframe", *peers]]
+        if peaks:
+            lines.append("| " + " | ".join([f"`{name}`", *cells]) + " |")
+    if not lines:
+        return []
+    head = ["peak memory of training, MB", "pyframe", *peers]
+    return ["", "| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines]
+
+
 def markdown(report: Report) -> str:
     peers = [name for name in report["versions"] if name != "pyframe"]
     head = ["workload", "pyframe", *peers, "faster than the best peer", "GFLOP/s", "% of FMA peak"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, measured in report["workloads"].items():
         lines.append("| " + " | ".join(row(name, measured, peers)) + " |")
+    lines += memory(report, peers)
     peaks = [w["peak"] for w in report["workloads"].values() if w["peak"]]
     peak = f", FMA peak {max(peaks) / 1e9:.0f} GFLOP/s" if peaks else ""
     versions = "; ".join(dict.fromkeys(report["versions"].values()))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.networks import NETWORKS, WorkCounter
+
 Array = NDArray[Any]
 
 
@@ -38,18 +40,21 @@ class Workload:
     rows: int  # in the data set; steps go through it in turn
     layers: tuple[Layer, ...]
     parameters: int
+    frozen: int = 0  # leading layers that are not trained
+    group: str = "small"
 
     @property
     def flops(self) -> int:
         """One iteration's matrix products and convolutions; all else is not counted.
 
         Training needs the forward product, the weights' gradient and, except for the first
-        layer, the input's gradient.
+        trained layer, the input's gradient.
         """
         forward = sum(layer.flops for layer in self.layers)
         if self.kind == "predict":
             return self.batch * forward
-        step = 3 * forward - self.layers[0].flops
+        trained = self.layers[self.frozen :]
+        step = forward + 2 * sum(layer.flops for layer in trained) - trained[0].flops
         return step * (self.rows if self.kind == "epoch" else self.batch)
 
     @property
@@ -62,7 +67,7 @@ class Workload:
         x = rng.uniform(0, 1, (self.rows, *self.input_shape)).astype(np.float32)
         if self.target == "reconstruction":
             return x, x
-        return x, rng.randint(0, self.classes, self.rows).astype(np.int64)
+        return x, rng.randint(0, max(1, self.classes), self.rows).astype(np.int64)
 
     def one_hot(self, ids: Array) -> Array:
         return np.eye(self.classes, dtype=np.float32)[ids]
@@ -70,6 +75,19 @@ class Workload:
 
 def dense(*widths: int) -> tuple[Layer, ...]:
     return tuple(Layer(1, k, n) for k, n in itertools.pairwise(widths))
+
+
+def large(
+    name: str, kind: str, model: str, size: int, batch: int, classes: int, parameters: int
+) -> Workload:
+    """A network of bench/networks.py on RGB images of size x size."""
+    counter = WorkCounter()
+    NETWORKS[model](counter, (size, size, 3))
+    return Workload(
+        name, kind, model, batch, (size, size, 3), "classes", classes,
+        batch if kind == "predict" else 2 * batch, tuple(Layer(*layer) for layer in counter.layers),
+        parameters, counter.frozen, "large",
+    )  # fmt: skip
 
 
 _SLIDE = dense(100, 64, 100, 101)
@@ -95,5 +113,15 @@ WORKLOADS = {
                  "classes", 10, 512, _CONVNET, 34826),
         Workload("digits_fit_epoch", "epoch", "digits", 32, (64,), "classes", 10, 1800, _DIGITS,
                  4810),
+        large("cifar_vggbn_b64_train", "train", "cifar_vggbn", 32, 64, 10, 552362),
+        large("vgg16_64_b32_features", "predict", "vgg16_features", 64, 32, 0, 14714688),
+        large("vgg16_224_b1_predict", "predict", "vgg16", 224, 1, 1000, 138357544),
+        large("vgg16_64_b16_train", "train", "vgg16_transfer", 64, 16, 10, 14920598),
+        large("vgg16_64_frozen_b32_train", "train", "vgg16_frozen", 64, 32, 10, 14920598),
+        large("resnet50_224_b1_predict", "predict", "resnet50", 224, 1, 1000, 25636712),
+        large("resnet50_224_b8_predict", "predict", "resnet50", 224, 8, 1000, 25636712),
+        large("resnet50_64_b16_train", "train", "resnet50_small", 64, 16, 10, 23608202),
+        large("mobilenet_224_b1_predict", "predict", "mobilenet", 224, 1, 1000, 4253864),
+        large("mobilenet_96_b16_train", "train", "mobilenet_small", 96, 16, 10, 3239114),
     )
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Keras on TensorFlow: train_on_batch, predict_on_batch and fit, and raw tf.function steps."""
 
 import os
+from functools import partial
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -29,19 +30,23 @@ class KerasTensorFlow(Worker):
         x, y = workload.data()
         if workload.target == "classes":
             y = workload.one_hot(y)
-        prepared = Prepared(build(keras, workload).count_params())
+        prepared = self.prepared(build(keras, workload).count_params())
         for jit in (False, True):
             suffix = " (XLA)" if jit else ""
             if workload.kind == "predict":
-                prepared.ways["predict_on_batch" + suffix] = self.predict(workload, x, jit)
-                prepared.ways["tf.function" + suffix] = self.predict_function(workload, x, jit)
+                prepared.add("predict_on_batch" + suffix, partial(self.predict, workload, x, jit))
+                prepared.add(
+                    "tf.function" + suffix, partial(self.predict_function, workload, x, jit)
+                )
             elif workload.kind == "train":
-                prepared.ways["train_on_batch" + suffix] = self.train(workload, x, y, jit)
-                prepared.ways["tf.function" + suffix] = self.train_function(workload, x, y, jit)
+                prepared.add("train_on_batch" + suffix, partial(self.train, workload, x, y, jit))
+                prepared.add(
+                    "tf.function" + suffix, partial(self.train_function, workload, x, y, jit)
+                )
             else:
                 for steps in (1, 16):
                     name = f"fit, steps_per_execution={steps}{suffix}"
-                    prepared.ways[name] = self.fit(workload, x, y, jit, steps)
+                    prepared.add(name, partial(self.fit, workload, x, y, jit, steps))
         return prepared
 
     def compiled(self, workload: Workload, jit: bool, steps: int = 1) -> Any:

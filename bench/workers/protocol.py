@@ -7,6 +7,7 @@ in the kernel and uses no CPU.
 
 import json
 import os
+import resource
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -25,10 +26,21 @@ class Prepared:
 
     parameters: int
     ways: dict[str, Run] = field(default_factory=dict)
+    only: str | None = None  # the way that is wanted, None for all
+
+    def add(self, name: str, make: Callable[[], Run]) -> None:
+        """Adds a way; its models are built only if it is wanted."""
+        if self.only in (None, name):
+            self.ways[name] = make()
 
 
 class Worker(ABC):
     """One framework in one process."""
+
+    only: str | None = None  # the way that is to be prepared, None for all
+
+    def prepared(self, parameters: int) -> Prepared:
+        return Prepared(parameters, only=self.only)
 
     @abstractmethod
     def version(self) -> str: ...
@@ -88,14 +100,21 @@ def serve(worker: Worker) -> None:
             case "prepare":
                 workload = WORKLOADS[request["workload"]]
                 chosen.clear()  # one workload at a time: drop the data of the last one
+                worker.only = request.get("way")
                 prepared = worker.prepare(workload)
                 if prepared is None:
                     return {"seconds": None}
+                if worker.only is not None:
+                    chosen[workload.name] = prepared.ways[worker.only]
+                    return {"parameters": prepared.parameters}
                 speeds, errors = speeds_of(prepared.ways)
                 way = min(speeds, key=lambda name: speeds[name])
                 chosen[workload.name] = prepared.ways[way]
                 return {"seconds": speeds[way], "way": way, "ways": speeds, "errors": errors,
                         "parameters": prepared.parameters}  # fmt: skip
+            case "steps":  # a few iterations and no more, to look at the memory
+                chosen[request["workload"]](int(request["iterations"]))
+                return {"peak_rss": peak_rss()}
             case "run":
                 run, iterations = chosen[request["workload"]], int(request["iterations"])
                 run(max(1, iterations // 8))  # caches and threads of this process come back
@@ -110,6 +129,12 @@ def serve(worker: Worker) -> None:
             reply = {"error": f"{type(error).__name__}: {error}"[:2000]}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def peak_rss() -> int:
+    """Largest resident memory of this process so far, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def thread_count() -> int:

@@ -21,7 +21,7 @@ class Pyframe(Worker):
         x, y = workload.data()
         if workload.target == "classes":
             y = workload.one_hot(y)
-        prepared = Prepared(model.count_params())
+        prepared = self.prepared(model.count_params())
         if workload.kind == "predict":
 
             def predict(iterations: int) -> None:

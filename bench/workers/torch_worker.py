@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.models import optimizer_and_loss
+from bench.workers import torch_networks
 from bench.workers.protocol import Prepared, Run, Worker, serve, thread_count
 from bench.workloads import Workload
 
@@ -51,7 +53,13 @@ def digits() -> nn.Sequential:
 MODELS = {f.__name__: f for f in (mlp_slide, lenet_slide, autoencoder, mnist_convnet, digits)}
 
 
-def loss_function(workload: Workload, model: nn.Sequential) -> Any:
+def build(workload: Workload) -> nn.Module:
+    if workload.group == "large":
+        return torch_networks.build(workload)
+    return MODELS[workload.model]()
+
+
+def loss_function(workload: Workload, model: Any) -> Any:
     def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         logits = model(x)
         if workload.target == "reconstruction":
@@ -66,13 +74,14 @@ def loss_function(workload: Workload, model: nn.Sequential) -> Any:
     return loss
 
 
-def optimizers(workload: Workload, model: nn.Sequential) -> dict[str, torch.optim.Optimizer]:
-    if workload.model == "mlp_slide":
+def optimizers(workload: Workload, model: nn.Module) -> dict[str, torch.optim.Optimizer]:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if optimizer_and_loss(workload)[0] == "sgd":
         return {
-            "SGD": torch.optim.SGD(model.parameters(), lr=0.01),
-            "SGD fused": torch.optim.SGD(model.parameters(), lr=0.01, fused=True),
+            "SGD": torch.optim.SGD(trained, lr=0.01),
+            "SGD fused": torch.optim.SGD(trained, lr=0.01, fused=True),
         }
-    return {"Adam fused": torch.optim.Adam(model.parameters(), lr=0.001, eps=1e-7, fused=True)}
+    return {"Adam fused": torch.optim.Adam(trained, lr=0.001, eps=1e-7, fused=True)}
 
 
 class Torch(Worker):
@@ -84,8 +93,8 @@ class Torch(Worker):
         return f"torch {torch.__version__}"
 
     def prepare(self, workload: Workload) -> Prepared | None:
-        model = MODELS[workload.model]()
-        prepared = Prepared(sum(p.numel() for p in model.parameters()))
+        model = build(workload)
+        prepared = self.prepared(torch_networks.parameter_count(model))
         data, ids = workload.data()
         x, y = torch.from_numpy(data), torch.from_numpy(ids)
         if x.ndim == 4:
@@ -99,10 +108,10 @@ class Torch(Worker):
             prepared.ways[name] = run(workload, model, optimizer, x, y)
         return prepared
 
-    def predict_ways(self, workload: Workload, model: nn.Sequential, x: torch.Tensor
+    def predict_ways(self, workload: Workload, model: nn.Module, x: torch.Tensor
                      ) -> dict[str, Run]:  # fmt: skip
         model.eval()
-        head = nn.Sequential(*model, nn.Softmax(dim=-1))
+        head = nn.Sequential(model, nn.Softmax(dim=-1)) if workload.classes else model
         call: Any = torch.compile(head) if self.compiled else head
 
         def predict(iterations: int) -> None:
@@ -112,7 +121,7 @@ class Torch(Worker):
 
         return {"inference_mode": predict}
 
-    def step(self, workload: Workload, model: nn.Sequential, optimizer: Any) -> Any:
+    def step(self, workload: Workload, model: nn.Module, optimizer: Any) -> Any:
         loss = loss_function(workload, model)
         call = torch.compile(loss) if self.compiled else loss
         model.train()
@@ -124,7 +133,7 @@ class Torch(Worker):
 
         return step
 
-    def steps(self, workload: Workload, model: nn.Sequential, optimizer: Any,
+    def steps(self, workload: Workload, model: nn.Module, optimizer: Any,
               x: torch.Tensor, y: torch.Tensor) -> Run:  # fmt: skip
         step = self.step(workload, model, optimizer)
         batches = list(zip(x.split(workload.batch), y.split(workload.batch), strict=True))
@@ -135,7 +144,7 @@ class Torch(Worker):
 
         return run
 
-    def epoch(self, workload: Workload, model: nn.Sequential, optimizer: Any,
+    def epoch(self, workload: Workload, model: nn.Module, optimizer: Any,
               x: torch.Tensor, y: torch.Tensor) -> Run:  # fmt: skip
         step = self.step(workload, model, optimizer)
 
