@@ -241,7 +241,7 @@ def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
         return dict(config)
     known: set[str] = set()
     for base in cls.__mro__:
-        if "__init__" in base.__dict__:
+        if "__init__" in base.__dict__ and base is not object:
             known |= set(inspect.signature(base.__dict__["__init__"]).parameters)
     return {
         name: value
@@ -260,7 +260,7 @@ def reject_unknown(cls: type, unknown: Mapping[str, Any]) -> None:
         return
     known: set[str] = set()
     for base in cls.__mro__:
-        if "__init__" in base.__dict__:
+        if "__init__" in base.__dict__ and base is not object:
             known |= set(inspect.signature(base.__init__).parameters)  # type: ignore[misc]
     known -= {"self", "args", "kwargs", "unknown"}
     name = next(iter(unknown))

@@ -207,6 +207,8 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return own[config] if config in own else get(config)
     name, arguments = split_config("loss", config)
     found: Any = by_name("loss", name, {**_CLASSES, **own})
+    if isinstance(arguments.get("fn"), str):
+        arguments["fn"] = own.get(arguments["fn"]) or get(arguments["fn"])
     return found.from_config(known_arguments(found, arguments))
 
 

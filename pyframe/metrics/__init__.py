@@ -274,6 +274,13 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return own[config]() if config in own else get(config)
     name, arguments = split_config("metric", config)
     found: Any = by_name("metric", name, {**_CLASSES, **own})
+    if isinstance(arguments.get("fn"), str):
+        # Keras 2 has one class for all means, and the function's name.
+        inner = own.get(arguments["fn"]) or get(arguments["fn"])
+        if isinstance(inner, Metric):
+            inner.name = arguments.get("name") or inner.name
+            return inner
+        arguments["fn"] = inner
     return found.from_config(known_arguments(found, arguments))
 
 

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pyframe.errors import IntegrityError, ModelFormatError, ResourceLimitError, UnsafeModelError
-from pyframe.saving.json_text import parse_json
+from pyframe.saving.json_text import MAX_BYTES, parse_json
 from pyframe.saving.source import Source
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*/?")
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _MAX_MEMBERS = 10_000
-_MAX_JSON = 16 << 20
 _MAX_RATIO = 100
 _BLOCK = 4 << 20
 _BROKEN = (
@@ -253,7 +252,7 @@ class ArchiveReader:
             ModelFormatError: if it is missing, too large, too deep or no proper JSON.
         """
         info = self._member(name)
-        if info.file_size > _MAX_JSON:
+        if info.file_size > MAX_BYTES:
             raise self.source.refuse(f"has too large a member {name!r}", ResourceLimitError)
         with self.guard(f"has an unreadable member {name!r}"):
             text = self._zip.read(info).decode("utf-8")

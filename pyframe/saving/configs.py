@@ -107,11 +107,18 @@ class _Reader:
             )
 
     def _arguments(self, name: str, arguments: dict[str, Any]) -> None:
+        if self._old and name in ("Model", "Functional"):
+            for key in ("input_layers", "output_layers"):  # a list, even of one
+                places = arguments.get(key)
+                if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
+                    arguments[key] = places[0]
         axis = arguments.get("axis")
         if name == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
             arguments["axis"] = axis[0]
         if self._old and name == "Activation" and arguments.get("activation") == "hard_sigmoid":
             arguments["activation"] = "hard_sigmoid_keras2"
+        if arguments.get("reduction") == "auto":
+            arguments["reduction"] = "sum_over_batch_size"
         if name == "InputLayer" and "batch_input_shape" in arguments:
             arguments["batch_shape"] = arguments.pop("batch_input_shape")
 

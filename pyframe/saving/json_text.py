@@ -11,6 +11,7 @@ from pyframe.saving.source import Source
 
 _MAX_TOKENS = 400_000
 _MAX_DEPTH = 200
+MAX_BYTES = 16 << 20
 
 
 def parse_json(source: Source, text: str, what: str) -> Any:
@@ -25,8 +26,10 @@ def parse_json(source: Source, text: str, what: str) -> Any:
         ModelFormatError: if it is no proper JSON, or has a key twice.
         ResourceLimitError: if it is too large or nested too deeply.
     """
+    if len(text) > MAX_BYTES:
+        raise source.refuse(f"has too large a {what}", ResourceLimitError)
     # Every value needs one of these characters, so that their number limits the memory.
-    if sum(map(text.count, ",[{")) > _MAX_TOKENS:
+    if sum(map(text.count, ",[{")) > _MAX_TOKENS or text.count('"') > 4 * _MAX_TOKENS:
         raise source.refuse(f"has too large a {what}", ResourceLimitError)
     if _depth(text) > _MAX_DEPTH:
         raise source.refuse(f"has too deep a nesting in its {what}", ResourceLimitError)
@@ -44,9 +47,14 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _depth(text: str) -> int:
-    # Strings are cut out first: brackets inside them come in any order.
+    # Brackets inside strings do not count. A pattern for whole strings would need a stack.
     depth = deepest = 0
-    for bracket in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
+    inside = False
+    for mark in re.finditer(r'["\[{\]}]', text.replace("\\\\", "").replace('\\"', "")):
+        kind = mark[0]
+        if kind == '"':
+            inside = not inside
+        elif not inside:
+            depth += 1 if kind in "[{" else -1
+            deepest = max(deepest, depth)
     return deepest

@@ -23,7 +23,8 @@ _STACKS = ("Sequential", "Functional")
 
 def is_keras3(root: Group) -> bool:
     """Whether a file has the layout of Keras 3."""
-    return "layer_names" not in root.attributes and "model_weights" not in root.links
+    names = {"layer_names", "layer_names0"}  # long lists are split
+    return names.isdisjoint(root.attributes) and "model_weights" not in root.links
 
 
 def walk(model: Any) -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,8 @@ _LEAF = re.compile(
 
 def weights_group(root: Group) -> Group:
     """Returns the group with the layers of a file of weights or of a whole model."""
-    return root if "layer_names" in root.attributes else root.group("model_weights")
+    whole = "model_weights" in root.links
+    return root.group("model_weights") if whole else root
 
 
 def stored_layers(group: Group) -> dict[str, Stored]:

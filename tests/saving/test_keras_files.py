@@ -1,0 +1,68 @@
+"""Files that pyframe writes and Keras reads, and the other way round, with a live Keras.
+
+PYFRAME_ORACLE_PYTHON names an interpreter with keras, tf_keras and tensorflow.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyframe
+from tests.saving import keras_files
+
+pytestmark = pytest.mark.oracle
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ask(action: str, package: str, folder: Path) -> dict[str, Any]:
+    python = os.environ.get("PYFRAME_ORACLE_PYTHON")
+    if not python:
+        pytest.skip("PYFRAME_ORACLE_PYTHON names no interpreter with keras and tensorflow")
+    command = [python, "-m", "tests.saving.keras_files", action, package, str(folder)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True,
+                         timeout=280, check=False)  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return dict(np.load(folder / ("written.npz" if action == "write" else "read.npz")))
+
+
+def compare(found: dict[str, Any], written: dict[str, Any], keeps_optimizer: Any) -> None:
+    for key, value in found.items():
+        name, file, when = key.split("/")
+        if when == "later" and not keeps_optimizer(file):
+            continue
+        expected = written[f"{name}/{when}"]
+        tolerance = 1e-5 if when == "now" else 1e-4
+        np.testing.assert_allclose(value, expected, tolerance, tolerance / 5, err_msg=key)
+
+
+def test_keras_reads_what_pyframe_writes(tmp_path: Path) -> None:
+    keras_files.write(pyframe, tmp_path)
+    written = dict(np.load(tmp_path / "written.npz"))
+    found = ask("read", "keras", tmp_path)
+    assert len(found) == 7 * len(keras_files.MODELS)
+    # A fresh optimizer of Keras has no slots yet and takes none from a .weights.h5 file.
+    compare(found, written, lambda file: file == "m.keras")
+
+
+def test_pyframe_reads_what_keras_writes(tmp_path: Path) -> None:
+    written = ask("write", "keras", tmp_path)
+    compare(keras_files.read(pyframe, tmp_path), written, lambda file: file != "w.h5")
+
+
+def test_keras_2_reads_weights_that_pyframe_writes(tmp_path: Path) -> None:
+    keras_files.write(pyframe, tmp_path)
+    written = dict(np.load(tmp_path / "written.npz"))
+    compare(ask("read", "tf_keras", tmp_path), written, lambda file: False)
+
+
+def test_pyframe_reads_what_keras_2_writes(tmp_path: Path) -> None:
+    written = ask("write", "tf_keras", tmp_path)
+    found = keras_files.read(pyframe, tmp_path)
+    # Keras 2 corrects the moving variance for the number of values, Keras 3 and pyframe do not.
+    found = {k: v for k, v in found.items() if not (k.startswith("images") and "later" in k)}
+    compare(found, written, lambda file: file in keras_files.WHOLE)
