@@ -42,8 +42,8 @@ class Dataset:
             raise source.refuse("has texts where numbers are expected")
         self.dtype = dtype
         self.source = source
-        begin, layout = header.found[8][0]
-        self.storage = messages.storage_of(source, layout, begin)
+        layout = header.one(8)
+        self.storage = messages.storage_of(source, layout, header.found[8][0][0])
         self._filters = messages.filters_of(source, header.one(11)) if 11 in header.found else []
         self._check()
 

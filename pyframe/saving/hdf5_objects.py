@@ -25,7 +25,7 @@ _BLOCK = struct.Struct("<QQ")
 _MAX_BLOCKS = 10_000
 _MAX_LEVEL = 16
 _BROKEN = (
-    struct.error, IndexError, ValueError, UnicodeDecodeError, OverflowError, TypeError, zlib.error,
+    struct.error, LookupError, ValueError, UnicodeDecodeError, OverflowError, TypeError, zlib.error,
     RecursionError, MemoryError,
 )  # fmt: skip
 
