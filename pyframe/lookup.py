@@ -101,6 +101,15 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return register
 
 
+def get_custom_objects() -> dict[str, Any]:
+    """Returns the register of one's own classes and functions by name; it may be changed.
+
+    Example:
+        >>> get_custom_objects()["cubic"] = lambda x: x * x * x
+    """
+    return _registered
+
+
 def _registered_name(target: Any) -> str:
     return _registered_names.get(target, str(target.__name__))
 

@@ -40,3 +40,14 @@ def test_options_of_the_script(tmp_path: Path) -> None:
     run = run_python(str(EXAMPLES / "overfitting.py"), "--epochs", "0", cwd=tmp_path)
     assert run.returncode == 2
     assert "--epochs must be at least 2" in run.stderr
+
+
+def test_two_inputs_and_two_outputs(tmp_path: Path) -> None:
+    run = run_python(str(EXAMPLES / "functional.py"), "--epochs", "3", "--pairs", "3000",
+                     cwd=tmp_path)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "left[0][0]" in run.stdout
+    results = dict(re.findall(r"^(\w+) +([\d.]+)$", run.stdout, re.M))
+    assert float(results["same_accuracy"]) > 0.65
+    assert float(results["number_accuracy"]) > 0.3
+    assert "features (1000, 32)" in run.stdout

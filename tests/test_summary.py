@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from pyframe.layers import Conv2D, Dense, Flatten, MaxPooling2D
-from pyframe.models import Sequential
+from pyframe.errors import ConfigurationError
+from pyframe.layers import Concatenate, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from pyframe.models import Model, Sequential
 from pyframe.utils.summary import count_and_bytes, format_bytes, format_summary
 
 
@@ -128,3 +129,46 @@ def test_ascii_where_boxes_cannot_be_shown(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_format_bytes(size: int, text: str) -> None:
     assert format_bytes(size) == text
+
+
+def graph() -> Any:
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    inside = Input((3,), name="inside")
+    inner = Model(inside, Dense(2, name="last")(inside), name="inner")
+    shared = Dense(3, name="shared")
+    both = Concatenate(name="both")([shared(a), shared(b)])
+    return Model([a, b], [Dense(2, name="top")(both), inner(shared(a))], name="graph")
+
+
+# What Keras 3.15.1 prints of the same model, but for the indented second line of a name.
+CONNECTED = """\
+┃ Layer (type)        ┃ Output Shape      ┃    Param # ┃ Connected to      ┃
+│ a (InputLayer)      │ (None, 4)         │          0 │ -                 │
+│ b (InputLayer)      │ (None, 4)         │          0 │ -                 │
+│ shared (Dense)      │ (None, 3)         │         15 │ a[0][0], b[0][0], │
+│                     │                   │            │ a[0][0]           │
+│ both (Concatenate)  │ (None, 6)         │          0 │ shared[0][0],     │
+│                     │                   │            │ shared[1][0]      │
+│ top (Dense)         │ (None, 2)         │         14 │ both[0][0]        │
+│ inner (Functional)  │ (None, 2)         │          8 │ shared[2][0]      │
+│    └ inside         │ (None, 3)         │          0 │ -                 │
+│    (InputLayer)     │                   │            │                   │
+│    └ last (Dense)   │ (None, 2)         │          8 │ -                 │"""
+
+
+def test_graphs_say_what_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = format_summary(graph(), expand_nested=True).splitlines()
+    rows = [line for line in lines if line[0] in "┃│"]
+    assert rows == CONNECTED.splitlines()
+
+
+def test_parts_of_the_table() -> None:
+    text = format_summary(graph(), layer_range=("shared", "to.*"))
+    assert "both (" in text
+    assert "top (" in text
+    assert "a (Input" not in text
+    assert "inner" not in text
+    for options in ({"layer_range": ("x", "y")}, {"layer_range": ("a",)}, {"positions": [0.5]}):
+        with pytest.raises(ConfigurationError, match=next(iter(options))):
+            format_summary(graph(), **options)  # type: ignore[arg-type]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
+from pyframe.models.cloning import clone_model
 from pyframe.models.functional import Functional
 from pyframe.models.model import Model
 from pyframe.models.sequential import Sequential
@@ -16,21 +17,24 @@ __all__ = [
     "Sequential",
     "clone_model",
     "load_model",
+    "model_from_config",
     "model_from_json",
     "save_model",
 ]
 
-for _cls in (Functional, Model, Sequential):
-    register_model_class(_cls)
 
-
-def clone_model(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Returns a model of the same architecture with new initial weights.
+def model_from_config(config: Any, custom_objects: Any = None) -> Any:
+    """Makes a model with new weights from the dictionary that `Model.to_json` writes as text.
 
     Args:
-        model: the model to imitate.
-        custom_objects: classes of its own layers by name.
+        config: {"class_name": ..., "config": ...}.
+        custom_objects: the user's own classes and functions by name.
+
+    Raises:
+        ModelFileError: if it names an unknown class, or is no configuration of a model.
     """
-    if isinstance(model, Sequential):
-        return type(model).from_config(model.get_config(), custom_objects)
-    return type(model).from_config(model.get_config())
+    return model_from_json(json.dumps(config), custom_objects)
+
+
+for _cls in (Functional, Model, Sequential):
+    register_model_class(_cls)

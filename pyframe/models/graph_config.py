@@ -19,7 +19,7 @@ from pyframe.layers.serialization import serialize
 from pyframe.models.graph_operations import is_operation, operation_config, operation_from_config
 from pyframe.models.layer_graph import LayerGraph
 from pyframe.models.model import Model
-from pyframe.ops.symbolic import Node, Operation, SymbolicTensor, record
+from pyframe.ops.symbolic import Node, Operation, SymbolicTensor
 
 _TENSOR = "__keras_tensor__"
 _ARRAY = "__numpy__"
@@ -169,7 +169,7 @@ class _GraphReader:
         operation = self._operations[name]
         kwargs = {k: v for k, v in kwargs.items() if not (k == "mask" and v is None)}
         if isinstance(operation, Operation):
-            return record(operation, args, {**self._options[name], **kwargs})
+            kwargs = {**self._options[name], **kwargs}
         made = nest.flatten(operation(*args, **kwargs))
         node: Node = made[0].node
         return node

@@ -65,7 +65,7 @@ def operation_config(node: Node) -> tuple[dict[str, Any], tuple[Any, ...], dict[
     bound = inspect.signature(function).bind(*node.args, **node.kwargs)
     bound.apply_defaults()
     given = list(bound.arguments.items())
-    class_name = "".join(part.title() for part in function.__name__.split("_"))
+    class_name = node.operation.class_name
     config = {
         "module": _MODULE + module,
         "class_name": class_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,11 +227,39 @@ class LayerGraph:
         """The layers among the operations."""
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
-    def run(self, values: Sequence[Any]) -> Any:
+    @property
+    def connections(self) -> dict[str, str] | None:
+        """Where each operation gets its inputs: `name[call][output], ...`; None for a plain stack.
+
+        A stack calls each layer once, on the output of the one before.
+        """
+        calls: dict[int, list[Node]] = {}
+        for node in [*(tensor.node for tensor in self.inputs), *self.nodes]:
+            calls.setdefault(id(node.operation), []).append(node)
+        stack = len(self.inputs) == 1 and len(calls) == len(self.nodes) + 1
+        before = self.inputs[0].node
+        for node in self.nodes:
+            stack = stack and len(node.inputs) == 1 and node.inputs[0].node is before
+            before = node
+        if stack:
+            return None
+        numbers = {id(node): i for nodes in calls.values() for i, node in enumerate(nodes)}
+        return {
+            operation.name: ", ".join(
+                f"{tensor.name}[{numbers[id(tensor.node)]}][{tensor.index}]"
+                for node in calls[id(operation)]
+                for tensor in node.inputs
+            )
+            or "-"
+            for operation in self.operations
+        }
+
+    def run(self, values: Sequence[Any], call: Callable[..., Any] | None = None) -> Any:
         """Repeats all calls on other tensors; returns the outputs nested as they were given.
 
         Args:
             values: tensors of a trace or of another graph, one for each of `inputs`.
+            call: called as call(operation, *args, **kwargs) instead of the operation.
         """
         known: dict[Key, Any] = {
             tensor.key: _fitted(value, tensor)
@@ -241,7 +269,7 @@ class LayerGraph:
             for tensor in node.inputs:
                 if tensor.key not in known:
                     known[tensor.key] = known[self._resolve(tensor).key]
-            for index, output in enumerate(node.call(known)):
+            for index, output in enumerate(node.call(known, call)):
                 known[id(node), index] = output
         return nest.pack(self.output_structure, [known[t.key] for t in self.outputs])
 

@@ -166,6 +166,11 @@ class Model(Trainer):
             return self.layers
         return list(self.graph.operations)
 
+    @property
+    def connections(self) -> dict[str, str] | None:
+        """Where the operations of a graph get their inputs, None for a plain stack of layers."""
+        return None if self.graph is None else self.graph.connections
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Returns a layer.
 
@@ -269,19 +274,25 @@ class Model(Trainer):
         show_trainable: bool = False,
         layer_range: Any = None,
     ) -> None:
-        """Prints a table of the layers.
+        """Prints a table of the layers; that of a graph also says what is connected to what.
 
         Args:
             line_length: width in characters, None for what the terminal has.
-            positions: accepted for Keras's sake.
+            positions: right edges of the columns as parts of the width.
             print_fn: what is called with the text, `print` if None.
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to add a column that says which layers are trained.
-            layer_range: accepted for Keras's sake.
+            layer_range: names (regular expressions) of the first and last layer to show.
+
+        Raises:
+            ConfigurationError: for an impossible `positions` or `layer_range`.
         """
         from pyframe.utils.summary import format_summary
 
-        (print_fn or print)(format_summary(self, line_length, show_trainable, expand_nested))
+        table = format_summary(
+            self, line_length, show_trainable, expand_nested, positions, layer_range
+        )
+        (print_fn or print)(table)
 
     def to_json(self, **options: Any) -> str:
         """Returns the architecture as JSON, without weights; `options` go to json.dumps."""

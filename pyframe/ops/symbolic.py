@@ -108,18 +108,21 @@ class Node:
         """The outputs, nested as the call returned them."""
         return nest.pack(self.structure, [self.output(i) for i in range(len(self.specs))])
 
-    def call(self, values: Mapping[Key, Any]) -> list[Any]:
+    def call(self, values: Mapping[Key, Any], call: Callable[..., Any] | None = None) -> list[Any]:
         """Repeats the call on other values and returns the outputs in a row.
 
         Args:
             values: what stands for each tensor of `inputs`, by its key.
+            call: called as call(operation, *args, **kwargs) instead of the operation.
         """
 
         def value_of(leaf: Any) -> Any:
             return values[leaf.key] if isinstance(leaf, SymbolicTensor) else leaf
 
-        args = nest.map_leaves(value_of, self.args)
-        return nest.flatten(self.operation(*args, **nest.map_leaves(value_of, self.kwargs)))
+        args, kwargs = nest.map_leaves(value_of, (self.args, self.kwargs))
+        if call is not None:
+            return nest.flatten(call(self.operation, *args, **kwargs))
+        return nest.flatten(self.operation(*args, **kwargs))
 
 
 class Operation:
@@ -133,11 +136,20 @@ class Operation:
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function = function
         self.name = name or auto_name(function.__name__)
+        self.output_shape: Any = None
+
+    @property
+    def class_name(self) -> str:
+        """The function's name as Keras calls the class of such a node: ExpandDims."""
+        return "".join(part.title() for part in self.function.__name__.split("_"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function; records the call if it is on tensors of `Input`."""
         if symbolic_tensors(args, kwargs):
-            return record(self, args, kwargs).outputs
+            node = record(self, args, kwargs)
+            shapes = [shape for shape, _ in node.specs]
+            self.output_shape = nest.pack(node.structure, shapes)
+            return node.outputs
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:

@@ -8,7 +8,11 @@ from pyframe.errors import (
     UnsafeModelError,
 )
 from pyframe.layers.serialization import register_class as register_model_class
-from pyframe.lookup import custom_object_scope, register_keras_serializable
+from pyframe.lookup import (
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
 from pyframe.saving.model_file import (
     load_model,
     load_weights,
@@ -18,7 +22,10 @@ from pyframe.saving.model_file import (
 )
 from pyframe.saving.report import LoadReport
 
+CustomObjectScope = custom_object_scope
+
 __all__ = [
+    "CustomObjectScope",
     "IntegrityError",
     "LoadReport",
     "ModelFileError",
@@ -26,6 +33,7 @@ __all__ = [
     "ResourceLimitError",
     "UnsafeModelError",
     "custom_object_scope",
+    "get_custom_objects",
     "load_model",
     "load_weights",
     "model_from_json",

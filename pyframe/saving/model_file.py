@@ -330,7 +330,7 @@ def _shape(value: Any) -> Any:
 
 def _compile(model: Any, config: Any) -> None:
     # A loss or metric that is unknown here must not keep the weights from being loaded.
-    if config is None:
+    if not config:
         return
     try:
         model.compile(

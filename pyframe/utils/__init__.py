@@ -1,6 +1,10 @@
 """Helpers: random seeds, labels, pictures."""
 
-from pyframe.lookup import custom_object_scope
+from pyframe.lookup import (
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
 from pyframe.naming import reset_names as _reset_names
 from pyframe.utils import np_utils
 from pyframe.utils.image_utils import array_to_img, img_to_array, load_img, save_img
@@ -12,12 +16,16 @@ from pyframe.utils.random import set_random_seed
 from pyframe.utils.sequence import PyDataset, Sequence
 from pyframe.utils.sequence_utils import pad_sequences
 
+CustomObjectScope = custom_object_scope
+
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "clear_session",
     "custom_object_scope",
+    "get_custom_objects",
     "img_to_array",
     "load_img",
     "model_to_dot",
@@ -27,6 +35,7 @@ __all__ = [
     "plot_history",
     "plot_images",
     "plot_model",
+    "register_keras_serializable",
     "save_img",
     "set_random_seed",
     "to_categorical",

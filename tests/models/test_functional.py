@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 import pickle
 import weakref
 from collections.abc import Callable
@@ -29,7 +30,16 @@ from pyframe.layers import (
     Layer,
     MaxPooling2D,
 )
-from pyframe.models import Functional, Model, Sequential, clone_model, model_from_json
+from pyframe.models import (
+    Functional,
+    Model,
+    Sequential,
+    clone_model,
+    model_from_config,
+    model_from_json,
+)
+from pyframe.saving import CustomObjectScope
+from pyframe.utils import get_custom_objects, register_keras_serializable
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 Y = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
@@ -276,6 +286,7 @@ def test_training_given_in_the_graph_stays() -> None:
         lambda model: pickle.loads(pickle.dumps(model)),
         lambda model: Functional.from_config(model.get_config()),
         lambda model: model_from_json(model.to_json()),
+        lambda model: model_from_config(json.loads(model.to_json())),
         clone_model,
     ],
 )
@@ -373,3 +384,32 @@ def test_equal_names_are_refused() -> None:
     a = Input((4,))
     with pytest.raises(ConfigurationError, match="'same' is used twice"):
         Model(a, Dense(2, name="same")(Dense(3, name="same")(a)))
+
+
+class Twice(Layer):
+    """A layer of one's own."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2.0
+
+
+def test_layers_of_ones_own_are_found() -> None:
+    a = Input((4,))
+    model = Model(a, Twice(name="twice")(a))
+    text = model.to_json()
+    with pytest.raises(ValueError, match="Twice"):
+        model_from_json(text)
+    with CustomObjectScope({"Twice": Twice}):
+        assert isinstance(model_from_json(text).layers[1], Twice)
+    get_custom_objects()["Twice"] = Twice
+    try:
+        assert isinstance(model_from_json(text).layers[1], Twice)
+    finally:
+        del get_custom_objects()["Twice"]
+    register_keras_serializable("mine")(Twice)
+    try:
+        text = model.to_json()
+        assert "mine>Twice" in text
+        np.testing.assert_allclose(model_from_json(text).predict(X), 2 * X)
+    finally:
+        del get_custom_objects()["mine>Twice"]
