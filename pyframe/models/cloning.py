@@ -70,8 +70,9 @@ class _Copier:
         if isinstance(layer, Model) and layer.graph is not None:
             if not self._recursive:
                 return _copy(layer)
-            nested = isinstance(layer, Sequential)
-            return self.stack(layer, None) if nested else self.graph(layer, None)
+            if isinstance(layer, Sequential):
+                return self.stack(layer, None)
+            return self.graph(layer, None)
         copied = _copy(layer) if isinstance(layer, InputLayer) else self._clone(layer)
         if not isinstance(copied, Layer):
             raise ConfigurationError(
