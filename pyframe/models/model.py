@@ -19,7 +19,7 @@ from pyframe.models.layer_graph import LayerGraph
 from pyframe.models.outputs import Outputs
 from pyframe.ops.dtypes import Array, common_float
 from pyframe.ops.symbolic import SymbolicTensor
-from pyframe.ops.tensor import Trace
+from pyframe.ops.tensor import SymbolicValue, Trace
 from pyframe.saving import LoadReport, load_weights, save_model, save_weights
 
 
@@ -213,8 +213,10 @@ class Model(Trainer):
         Returns:
             NumPy arrays for arrays, tensors for tensors.
         """
-        if self.graph is not None and type(inputs) is not np.ndarray:
-            inputs = self.graph.arrange(inputs, self.label)
+        # Arrays are looked at by `check_inputs`; they may be lists of numbers.
+        graph = None if type(inputs) is np.ndarray else self.graph
+        if graph and any(isinstance(value, SymbolicValue) for value in nest.flatten(inputs)):
+            inputs = graph.arrange(inputs, self.label)
         return super().__call__(inputs, *args, training=training, **kwargs)
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -90,6 +90,15 @@ def test_outputs_are_those_of_the_layers() -> None:
             np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_lists_of_numbers_are_arrays() -> None:
+    inputs = Input((4,))
+    model = Model(inputs, Dense(2)(inputs))
+    for one in (model, Sequential([inputs, *model.layers[1:]])):
+        for call in (one, one.predict):
+            np.testing.assert_allclose(call(X.tolist()), model.predict(X), rtol=1e-5, atol=1e-6)
+            assert call([X]).shape == (6, 2)
+
+
 def test_structures_of_inputs_and_outputs() -> None:
     a, b = Input((4,), name="a"), Input((4,), name="b")
     model = Model({"x": a, "y": b}, {"sum": a + b, "parts": [a - b, (a,)]})
