@@ -7,9 +7,9 @@ import pytest
 
 from pyframe.callbacks import History
 from pyframe.errors import ConfigurationError
-from pyframe.layers import Dense, Dropout
-from pyframe.models import Sequential
-from pyframe.utils import plot_history, plot_model
+from pyframe.layers import Dense, Dropout, Input
+from pyframe.models import Model, Sequential
+from pyframe.utils import clear_session, plot_history, plot_model
 
 
 def labels(axis: Any) -> list[str]:
@@ -57,6 +57,31 @@ def test_plot_model(tmp_path: Path) -> None:
         plot_model(model(), path, rankdir="up")
     with pytest.raises(ConfigurationError, match="no layers"):
         plot_model(Sequential(), path)
+
+
+@pytest.mark.filterwarnings("default")
+def test_plot_of_a_graph(tmp_path: Path) -> None:
+    pydot = pytest.importorskip("pydot")
+    clear_session()
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    inside = Input((4,), name="inside")
+    inner = Model(inside, Dense(4, name="deep")(inside), name="inner")
+    graph = Model([a, b], Dense(2, name="top")(inner(a) + b), name="graph")
+    path = tmp_path / "g.dot"
+    for nested in (False, True):
+        plot_model(graph, path, show_layer_names=True, expand_nested=nested)
+        (drawn,) = pydot.graph_from_dot_data(path.read_text())
+        clusters = [drawn, *drawn.get_subgraphs()]
+        names = {
+            node.get_name(): node.get_label().strip('"').split()[0]
+            for part in clusters
+            for node in part.get_nodes()
+            if node.get_label()
+        }
+        edges = {(names[e.get_source()], names[e.get_destination()]) for e in drawn.get_edges()}
+        first = {("a", "inside"), ("inside", "deep"), ("deep", "add")}
+        rest = {("b", "add"), ("add", "top")}
+        assert edges == rest | (first if nested else {("a", "inner"), ("inner", "add")})
 
 
 @pytest.mark.filterwarnings("default")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
@@ -51,23 +53,30 @@ def model_to_dot(
         raise ConfigurationError(f"{model.label} has no layers to draw.")
     graph = pydot.Dot("model", graph_type="digraph", rankdir=rankdir, dpi=str(dpi))
     graph.set_node_defaults(shape="box", fontname="Helvetica", fontsize="10", style="rounded")
-    before: str | None = None
+    names: dict[int, str] = {}
     for number, (node, parent) in enumerate(_nodes(model, graph, pydot, expand_nested)):
-        name = f"layer_{number}"
+        names[id(node)] = f"layer_{number}"
         rows = _rows(
             node, show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable
         )
-        parent.add_node(pydot.Node(name, label="\\n".join(rows)))
-        if before is not None:
-            graph.add_edge(pydot.Edge(before, name))
-        before = name
+        parent.add_node(pydot.Node(names[id(node)], label="\\n".join(rows)))
+    for before, after in dict.fromkeys(_edges(model, expand_nested)):
+        graph.add_edge(pydot.Edge(names[before], names[after]))
     return graph
+
+
+def _is_open(layer: Any, expand: bool) -> bool:
+    return expand and bool(getattr(layer, "layers", None))
+
+
+def _operations(model: Any) -> list[Any]:
+    return list(getattr(model, "operations", model.layers))
 
 
 def _nodes(model: Any, parent: Any, pydot: Any, expand: bool) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
-    for layer in model.layers:
-        if expand and getattr(layer, "layers", None):
+    for layer in _operations(model):
+        if _is_open(layer, expand):
             frame = pydot.Cluster(layer.name, label=layer.name, style="dashed")
             parent.add_subgraph(frame)
             found += _nodes(layer, frame, pydot, expand)
@@ -76,10 +85,34 @@ def _nodes(model: Any, parent: Any, pydot: Any, expand: bool) -> list[tuple[Any,
     return found
 
 
+def _edges(model: Any, expand: bool) -> Iterator[tuple[int, int]]:
+    # Pairs of layers by identity; a nested model that is drawn open is entered at its first
+    # layers and left at its last ones.
+    def ends(layer: Any, last: bool) -> list[Any]:
+        if not _is_open(layer, expand):
+            return [layer]
+        graph = getattr(layer, "graph", None)
+        if graph is None or graph.connections is None:
+            return ends(_operations(layer)[-1 if last else 0], last)
+        tensors = graph.outputs if last else graph.inputs
+        return [end for t in tensors for end in ends(t.node.operation, last)]
+
+    operations = _operations(model)
+    pairs = list(itertools.pairwise(operations))
+    graph = getattr(model, "graph", None)
+    if graph is not None and graph.connections is not None:
+        pairs = [(t.node.operation, n.operation) for n in graph.nodes for t in n.inputs]
+    for before, after in pairs:
+        yield from ((id(a), id(b)) for a in ends(before, True) for b in ends(after, False))
+    for layer in operations:
+        if _is_open(layer, expand):
+            yield from _edges(layer, expand)
+
+
 def _rows(
     layer: Any, shapes: bool, dtype: bool, name: bool, activation: bool, trainable: bool
 ) -> list[str]:
-    kind = type(layer).__name__
+    kind = getattr(layer, "class_name", type(layer).__name__)
     rows = [f"{layer.name} ({kind})" if name else kind]
     function = getattr(layer, "activation", None)
     if activation and function is not None:
@@ -87,9 +120,9 @@ def _rows(
     if shapes:
         for text, attribute in (("input", "input_shape"), ("output", "output_shape")):
             rows.append(f"{text}: {getattr(layer, attribute, '?')}")
-    if dtype:
+    if dtype and hasattr(layer, "dtype"):
         rows.append(f"dtype: {layer.dtype}")
-    if trainable:
+    if trainable and hasattr(layer, "trainable"):
         rows.append("trainable" if layer.trainable else "not trainable")
     return [row.replace('"', "'") for row in rows]
 
