@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyframe.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from pyframe.layers.augmentation import (
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from pyframe.layers.base import Layer
 from pyframe.layers.batch_normalization import BatchNormalization
 from pyframe.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
@@ -70,6 +77,7 @@ from pyframe.layers.pooling import (
     MaxPooling2D,
 )
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
+from pyframe.layers.resizing import CenterCrop, Resizing
 from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, register_class, serialize
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
@@ -96,6 +104,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -144,10 +153,16 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyframe.errors import ConfigurationError, ShapeError
-from pyframe.ops.dispatch import apply, is_integer, rank, static_shape
-from pyframe.ops.elementwise import cast
+from pyframe.ops.dispatch import apply, apply_all, is_integer, rank, static_shape
+from pyframe.ops.elementwise import add, cast, greater
 from pyframe.ops.shaping import expand_dims, normal_axis, reshape, squeeze
+from pyframe.ops.shaping import max as reduce_max
 
-__all__ = ["resize", "upsample"]
+__all__ = ["affine_transform", "resize", "upsample"]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -102,3 +103,48 @@ def upsample(images: Any, factors: Sequence[int], interpolation: str = "nearest"
         interpolation: as for `resize`.
     """
     return _resize(images, interpolation, False, scale=[int(n) for n in factors])
+
+
+def affine_transform(
+    images: Any,
+    transform: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+) -> Any:
+    """Returns images whose pixels come from other places.
+
+    Pixel (x, y) of the result is the one of the image at
+    ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k) with k = c0 x + c1 y + 1.
+
+    Args:
+        images: (batch, height, width, channels) or one image without the batch axis.
+        transform: a0, a1, a2, b0, b1, b2, c0, c1: (batch, 8), or (8,) for all images. No gradient
+            flows to them.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside the image: "constant", "nearest" (a a | a b c d | d d),
+            "reflect" (b a | a b c d | d c) or "wrap" (c d | a b c d | a b).
+        fill_value: value outside for "constant".
+
+    Raises:
+        ConfigurationError: for an unknown interpolation or fill mode.
+        ShapeError: if the operand is no image.
+    """
+    for value, argument, known in (
+        (interpolation, "interpolation", ("bilinear", "nearest")),
+        (fill_mode, "fill_mode", ("constant", "nearest", "reflect", "wrap")),
+    ):
+        if value not in known:
+            raise ConfigurationError(f"`{argument}` must be one of {known}. Received: {value!r}")
+    x, single = _images(images)
+    if rank(transform) == 1:
+        # One for each image, however many there are: x > x is 0 even where x is NaN.
+        none = reduce_max(greater(x, x), (1, 2, 3))
+        transform = add(reshape(transform, (1, 8)), expand_dims(none, 1))
+    attrs = {
+        "interpolation": interpolation,
+        "fill_mode": fill_mode,
+        "fill_value": float(fill_value),
+    }
+    y = apply_all("affine_transform", [x, transform], attrs)[0]
+    return squeeze(y, 0) if single else y

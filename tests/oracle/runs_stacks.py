@@ -16,10 +16,11 @@ _OWN_WORDS = ("name", "dtype", "activation", "_initializer", "_regularizer", "_c
 
 
 def plain(value: Any) -> Any:
-    """Tuples as lists, whole numbers as floats: 6 and 6.0 mean the same."""
+    """Tuples as lists, whole numbers as floats, -0 as 0: 6 and 6.0 mean the same."""
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) + 0.0 if number else value
 
 
 def config_lines(layer: Any) -> list[str]:
@@ -51,6 +52,7 @@ def run_stack(k: Any, case: StackCase, seed: int) -> dict[str, Array]:
     alone = k.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
     results = {
         "predict": np.asarray(alone.predict(x if len(x) > 1 else x[0], verbose=0)),
+        **({"training": np.asarray(layer(x[0], training=True))} if case.training else {}),
         "facts": np.array(
             [
                 f"output {tuple(alone.output_shape)}",

@@ -18,6 +18,7 @@ class StackCase:
     input_shape: Any
     make: Callable[[Any], Any]
     trains: bool = True
+    training: bool = False  # the output of a training step counts; its random numbers are fixed
     ids: int = 0
 
     @property
@@ -144,7 +145,78 @@ def merging_cases() -> list[StackCase]:
     ]
 
 
+def augmentation_cases() -> list[StackCase]:
+    """Two equal limits leave no choice, so that both sides must give the same numbers.
+
+    Gradients are left out: TensorFlow's is that of the inverse transform, an approximation;
+    pyframe's is exact, as tests/ops shows by finite differences.
+    """
+    cases = []
+    for fill in ("reflect", "wrap", "constant", "nearest"):
+        for kind, options in {
+            "RandomRotation": {"factor": (0.07, 0.07)},
+            "RandomZoom": {"height_factor": (0.3, 0.3), "width_factor": (-0.2, -0.2)},
+            "RandomTranslation": {"height_factor": (0.33, 0.33), "width_factor": (-0.22, -0.22)},
+        }.items():
+            extra = {**options, "fill_mode": fill, "fill_value": 0.5}
+            cases.append(
+                StackCase(
+                    f"{kind.lower()}_{fill}",
+                    (7, 9, 2),
+                    lambda la, kind=kind, extra=extra: getattr(la, kind)(**extra),
+                    trains=False,
+                    training=True,
+                )
+            )
+    return [
+        *cases,
+        StackCase("random_rotation_nearest", (8, 9, 1),
+                  lambda la: la.RandomRotation((-0.11, -0.11), interpolation="nearest"),
+                  trains=False, training=True),
+        StackCase("random_zoom_one_factor", (8, 9, 1),
+                  lambda la: la.RandomZoom((-0.4, -0.4)), trains=False, training=True),
+        StackCase("random_contrast_none", (5, 4, 2),
+                  lambda la: la.RandomContrast(0.0, value_range=(-1, 1)),
+                  trains=False, training=True),
+        *(
+            StackCase(f"{kind.lower()}_at_inference", (6, 5, 2),
+                      lambda la, kind=kind, args=args: getattr(la, kind)(*args), trains=False)
+            for kind, args in (("RandomFlip", ("horizontal",)), ("RandomRotation", (0.2,)),
+                               ("RandomZoom", (0.2,)), ("RandomTranslation", (0.2, 0.1)),
+                               ("RandomContrast", (0.2,)))
+        ),
+    ]  # fmt: skip
+
+
+def resizing_cases() -> list[StackCase]:
+    settings: dict[str, dict[str, Any]] = {
+        "default": {},
+        "nearest": {"interpolation": "nearest"},
+        "bicubic": {"interpolation": "bicubic"},
+        "lanczos": {"interpolation": "lanczos3"},
+        "antialias": {"antialias": True},
+        "bicubic_antialias": {"interpolation": "bicubic", "antialias": True},
+        "cropped": {"crop_to_aspect_ratio": True},
+        "padded": {"pad_to_aspect_ratio": True, "fill_value": 2.0},
+    }
+    cases = [
+        StackCase(
+            f"resizing_{name}_{shape[0]}",
+            shape,
+            lambda la, options=options: la.Resizing(5, 8, **options),
+        )
+        for name, options in settings.items()
+        for shape in ((11, 9, 2), (4, 13, 1))
+    ]
+    for shape in ((9, 8, 2), (4, 13, 1), (4, 4, 1)):
+        cases.append(StackCase(f"center_crop_{shape[0]}_{shape[1]}", shape,
+                               lambda la: la.CenterCrop(5, 4)))  # fmt: skip
+    return cases
+
+
 STACK_CASES = [
+    *augmentation_cases(),
+    *resizing_cases(),
     *convolution_cases(),
     *pooling_cases(),
     *merging_cases(),
