@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*/
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _MAX_MEMBERS = 10_000
 _MAX_RATIO = 100
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 _BROKEN = (
     zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, UnicodeDecodeError,
     zlib.error, ValueError, RuntimeError, OverflowError, IndexError, KeyError, MemoryError,

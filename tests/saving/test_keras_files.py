@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 
 import pyframe
-from tests.saving import keras_files
+from tests.saving import keras_files, optimizer_files
 
 pytestmark = pytest.mark.oracle
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def ask(action: str, package: str, folder: Path) -> dict[str, Any]:
+def ask(
+    action: str, package: str, folder: Path, program: str = "tests.saving.keras_files"
+) -> dict[str, Any]:
     python = os.environ.get("PYFRAME_ORACLE_PYTHON")
     if not python:
         pytest.skip("PYFRAME_ORACLE_PYTHON names no interpreter with keras and tensorflow")
-    command = [python, "-m", "tests.saving.keras_files", action, package, str(folder)]
+    command = [python, "-m", program, action, package, str(folder)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True,
                          timeout=280, check=False)  # fmt: skip
@@ -66,3 +68,16 @@ def test_pyframe_reads_what_keras_2_writes(tmp_path: Path) -> None:
     # Keras 2 corrects the moving variance for the number of values, Keras 3 and pyframe do not.
     found = {k: v for k, v in found.items() if not (k.startswith("images") and "later" in k)}
     compare(found, written, lambda file: file in keras_files.WHOLE)
+
+
+@pytest.mark.parametrize("writer", ["pyframe", "keras"])
+def test_the_state_of_every_optimizer(tmp_path: Path, writer: str) -> None:
+    program = "tests.saving.optimizer_files"
+    if writer == "pyframe":
+        written = optimizer_files.go_on(pyframe, "write", tmp_path)
+        found = ask("read", "keras", tmp_path, program)
+    else:
+        written = ask("write", "keras", tmp_path, program)
+        found = optimizer_files.go_on(pyframe, "read", tmp_path)
+    for name in optimizer_files.OPTIMIZERS:
+        np.testing.assert_allclose(found[name], written[name], 1e-5, 1e-5, err_msg=name)

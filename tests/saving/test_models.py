@@ -1,3 +1,4 @@
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,16 @@ def test_bad_arguments(tmp_path: Path) -> None:
         model.save(tmp_path / "folder.h5")
     with pytest.raises(CheckpointError, match="SavedModel"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.h5", "m.keras"])
+def test_weights_are_read_straight_to_their_place(tmp_path: Path, name: str) -> None:
+    model = Sequential([Dense(1024, input_dim=1024)])
+    (model.save if name == "m.keras" else model.save_weights)(tmp_path / name)
+    model.load_weights(tmp_path / name)
+    tracemalloc.start()
+    try:
+        model.load_weights(tmp_path / name)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20, "the kernel alone has 4 MiB"
+    finally:
+        tracemalloc.stop()
