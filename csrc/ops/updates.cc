@@ -8,6 +8,8 @@
 namespace pyframe {
 namespace {
 
+constexpr int64_t kBlock = 16384;  // elements that one task updates
+
 // -- assign, assign_add, accumulate
 
 enum AssignOp { kAssign, kAssignAdd, kAccumulate };
@@ -28,10 +30,11 @@ void lower_assign(Lowering& l) {
   dispatch_any(l.x_dtype(0), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T step = static_cast<T>(value);
-    l.tasks(l.def().name.c_str(), 1, std::move(operands), size, [=](const Call& c) {
+    const int64_t tasks = std::max<int64_t>(1, ceil_div(size, kBlock));
+    l.tasks(l.def().name.c_str(), tasks, std::move(operands), size, [=](const Call& c) {
       T* to = c.at<T>(0);
       const T* from = how == kAssignAdd ? nullptr : c.at<T>(1);
-      for (int64_t i = 0; i < size; ++i)
+      for (int64_t i = c.begin * kBlock; i < std::min(size, c.end * kBlock); ++i)
         to[i] = how == kAssign ? from[i] : to[i] + (how == kAssignAdd ? step : from[i]);
     });
   });
@@ -109,7 +112,6 @@ struct Block {
 // Adds the step f(pointers of one block's w, g, slots ..., size, head values).
 template <typename T, typename F>
 void lower_update(Lowering& l, UpdateLayout layout, F f) {
-  constexpr int64_t kBlock = 16384;
   std::vector<Operand> operands;
   std::vector<Block> blocks;
   int64_t total = 0;

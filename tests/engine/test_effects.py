@@ -222,6 +222,23 @@ def test_accumulate(dtype: str) -> None:
     np.testing.assert_allclose(total.numpy(), expected, rtol=1e-6)
 
 
+def test_large_variables_are_shared_among_tasks() -> None:
+    start = np.random.RandomState(1).standard_normal(1_500_000).astype(np.float32)
+    total, copy = variable(start, "total"), variable(np.zeros_like(start), "copy")
+    graph = _core.Graph()
+    x = graph.input("x", start.shape, "float32")
+    graph.op("accumulate", [graph.variable(total), x])
+    graph.op("assign", [graph.variable(copy), x])
+    plan = graph.compile([], [start.shape])
+    assert plan.describe().count("effects, tasks 92\n") == 2  # enough for several threads
+    for count in (1, 2, 3, 7):
+        total.assign(start)
+        with threads(count):
+            plan.run([start])
+        np.testing.assert_array_equal(total.numpy(), start + start)
+        np.testing.assert_array_equal(copy.numpy(), start)
+
+
 def test_effects_on_one_variable_run_in_the_order_they_were_added() -> None:
     """Decoupled weight decay before the optimizer's update relies on it."""
     w = variable(np.array([2.0]), "w")
