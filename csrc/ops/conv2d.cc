@@ -8,6 +8,7 @@
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
 #include "ops/conv_planar.h"
+#include "ops/conv_pointwise.h"
 #include "ops/winograd.h"
 
 namespace pyframe {
@@ -241,6 +242,7 @@ int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.
 
 void lower_grad_input(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(2), l.x_shape(1));
+  if (is_pointwise(conv)) return lower_pointwise_grad_input(l, l.x(0), l.x(1), conv);
   if (use_winograd(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
     return lower_winograd(l, l.x(0), l.x(1), kNoTensor, conv, true);
   dispatch_float(l.dtype(), [&](auto tag) {

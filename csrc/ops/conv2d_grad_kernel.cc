@@ -5,6 +5,7 @@
 #include "ops/conv2d.h"
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
+#include "ops/conv_pointwise.h"
 #include "ops/reduce.h"
 #include "ops/winograd.h"
 
@@ -127,6 +128,7 @@ void lower_grad_kernel_of(Lowering& l) {
 
 void lower_conv2d_grad_kernel(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
+  if (is_pointwise(conv)) return lower_pointwise_grad_kernel(l, l.x(0), l.x(1), conv);
   if (use_winograd(conv, ConvDirection::kKernel, l.dtype(), false))
     return lower_winograd_grad_kernel(l, conv);
   dispatch_float(l.dtype(),

@@ -1,4 +1,6 @@
 // Dense layer products: x (..., K) times w (K, N), its two gradients, and bias gradients.
+#include "ops/dense.h"
+
 #include "common/dispatch_dtype.h"
 #include "ops/gemm.h"
 #include "ops/reduce.h"
@@ -16,12 +18,6 @@ constexpr int64_t kHeavyWeights = 16384;
 // Weights above this size leave the cache: they should pass through it once a step, not once a
 // lane.
 constexpr int64_t kStreamedWeights = 262144;
-
-struct DenseShape {
-  int64_t lead;      // leading dimension, the one plans cut
-  int64_t per_lead;  // rows of the product for each index of it
-  int64_t k, n;
-};
 
 DenseShape dense_shape(const Shape& x, const Shape& w) {
   DenseShape s;
@@ -126,12 +122,8 @@ std::vector<TensorSpec> infer_grad_input(const OpContext& c) {
 int64_t work_grad_input(const OpContext& c) { return element_count(c.shape(0)) * c.shape(1)[0]; }
 
 void lower_grad_input(Lowering& l) {
-  dispatch_float(l.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const Shape& w = l.x_shape(1);
-    const DenseShape s = dense_shape(l.x_shape(0), {w[1], w[0]});
-    lower_product<T>(l, l.x(0), l.x(1), kNoTensor, s, 1, w[1], l.y());
-  });
+  const Shape w = l.x_shape(1);
+  lower_dense_grad_input(l, l.x(0), l.x(1), l.y(), dense_shape(l.x_shape(0), {w[1], w[0]}));
 }
 
 // -- dw = x^T dy
@@ -144,43 +136,88 @@ int64_t work_grad_kernel(const OpContext& c) {
   return element_count(c.shape(0)) * c.shape(1).back();
 }
 
+// One tile of dw over all rows. Rows at a distance that is a multiple of 4 KiB share few sets of
+// the caches: blocks of them are copied first.
 template <typename T>
-void lower_grad_kernel_of(Lowering& l) {
+class GradientTile {
+ public:
+  GradientTile(const KernelTable<T>* kernel, const DenseShape& s)
+      : kernel_(kernel), s_(s), block_(gemm_block_k(s.rows())) {
+    const auto collide = [](int64_t width) {
+      return width * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+    };
+    copy_ = s.rows() > 64 && (collide(s.k) || collide(s.n));
+  }
+
+  int64_t height() const { return 8 * kernel_->mr; }
+  int64_t width() const { return 8 * kernel_->nr; }
+  size_t workspace() const {
+    return copy_ ? static_cast<size_t>(block_ * (height() + width())) * sizeof(T) : 0;
+  }
+
+  void run(const T* x, const T* dy, T* dw, int64_t i, int64_t j, T* buffer) const {
+    static constexpr int64_t kZero[1] = {0};
+    const int64_t m = std::min(height(), s_.k - i), n = std::min(width(), s_.n - j);
+    for (int64_t row = 0; row < s_.rows(); row += block_) {
+      const int64_t depth = std::min(block_, s_.rows() - row);
+      const T* a = x + row * s_.k + i;
+      int64_t a_cs = s_.k;
+      GemmB<T> b = GemmB<T>::plain(dy + row * s_.n + j, s_.n, kernel_->nr);
+      if (copy_) {
+        for (int64_t r = 0; r < depth; ++r) std::copy_n(a + r * s_.k, m, buffer + r * height());
+        a = buffer;
+        a_cs = height();
+        T* packed = buffer + block_ * height();
+        kernel_->pack_b(b.data, s_.n, 1, depth, n, packed);
+        b = GemmB<T>::packed(packed, depth, kernel_->nr);
+      }
+      kernel_->gemm({m, n, 1, depth, a, 1, a_cs, kZero, b.data, b.panel, b.row, kZero,
+                     dw + i * s_.n + j, s_.n, row > 0, nullptr, false});
+    }
+  }
+
+ private:
+  const KernelTable<T>* kernel_;
+  DenseShape s_;
+  int64_t block_;  // rows of x and dy
+  bool copy_;
+};
+
+template <typename T>
+void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
+                          const DenseShape& s) {
   const KernelTable<T>* kernel = &kernels<T>();
-  const DenseShape s = dense_shape(l.x_shape(0), l.y_shape());
   const int64_t k = s.k, n = s.n, per_lead = s.per_lead, nr = kernel->nr;
-  const int64_t macs = s.lead * per_lead * k * n;
-  if (s.lead * per_lead == 0) return lower_zero(l, l.y(), k * n);
+  const int64_t macs = s.rows() * k * n;
+  if (s.rows() == 0) return lower_zero(l, result, k * n);
   const int64_t lanes = l.lanes(s.lead);
+  const char* name = l.def().name.c_str();
   if (!l.few_rows(s.lead, macs) &&
       (lanes == 1 || lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes)) {
-    const TensorId dw = lanes == 1 ? l.y() : l.lane_temp({l.y_shape(), l.dtype()}, s.lead);
-    l.rows("dense_grad_kernel", s.lead, {read(l.x(0)), read(l.x(1)), write_lane(dw)}, macs,
-           [=](const Call& c) {
-             gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, k,
-                          GemmB<T>::plain(c.at<T>(1), n, nr), c.at<T>(2), n, !c.first_in_lane,
-                          nullptr, false);
-           });
-    if (lanes > 1) lower_lane_sum(l, dw, lanes, k * n, l.y());
+    const TensorId dw = lanes == 1 ? result : l.lane_temp({{k, n}, l.dtype()}, s.lead);
+    l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
+      gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, k,
+                   GemmB<T>::plain(c.at<T>(1), n, nr), c.at<T>(2), n, !c.first_in_lane, nullptr,
+                   false);
+    });
+    if (lanes > 1) lower_lane_sum(l, dw, lanes, k * n, result);
     return;
   }
   // Tiles of dw: disjoint, so nothing has to be summed afterwards.
-  const int64_t tile_k = 8 * kernel->mr, tile_n = 8 * nr;
-  const int64_t tiles_n = ceil_div(n, tile_n), rows = s.lead * per_lead;
-  l.tasks("dense_grad_kernel", ceil_div(k, tile_k) * tiles_n,
-          {read_whole(l.x(0)), read_whole(l.x(1)), write_whole(l.y())}, macs, [=](const Call& c) {
-            for (int64_t t = c.begin; t < c.end; ++t) {
-              const int64_t i = t / tiles_n * tile_k, j = t % tiles_n * tile_n;
-              gemm_blocked(*kernel, std::min(tile_k, k - i), std::min(tile_n, n - j), rows,
-                           c.at<T>(0) + i, 1, k, GemmB<T>::plain(c.at<T>(1) + j, n, nr),
-                           c.at<T>(2) + i * n + j, n, false, nullptr, false);
-            }
-          });
+  const GradientTile<T> tile(kernel, s);
+  const int64_t tiles_n = ceil_div(n, tile.width());
+  l.tasks(name, ceil_div(k, tile.height()) * tiles_n,
+          {read_whole(x), read_whole(dy), write_whole(result)}, macs,
+          [=](const Call& c) {
+            for (int64_t t = c.begin; t < c.end; ++t)
+              tile.run(c.at<T>(0), c.at<T>(1), c.at<T>(2), t / tiles_n * tile.height(),
+                       t % tiles_n * tile.width(), reinterpret_cast<T*>(c.workspace));
+          })
+      .workspace = tile.workspace();
 }
 
 void lower_grad_kernel(Lowering& l) {
-  dispatch_float(l.dtype(),
-                 [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
+  lower_dense_grad_kernel(l, l.x(0), l.x(1), l.y(), dense_shape(l.x_shape(0), l.y_shape()));
 }
 
 // -- db = sum of dy over all but the last axis
@@ -248,4 +285,19 @@ bool register_all() {
 const bool registered = register_all();
 
 }  // namespace
+
+void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx,
+                            const DenseShape& s) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_product<typename decltype(tag)::type>(l, dy, w, kNoTensor, s, 1, s.k, dx);
+  });
+}
+
+void lower_dense_grad_kernel(Lowering& l, TensorId x, TensorId dy, TensorId dw,
+                             const DenseShape& s) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_grad_kernel_of<typename decltype(tag)::type>(l, x, dy, dw, s);
+  });
+}
+
 }  // namespace pyframe

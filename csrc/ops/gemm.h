@@ -28,6 +28,15 @@ inline int64_t gemm_block_k(int64_t k) {
   return std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, kGemmBlockK))));
 }
 
+// Rows of A that stay in the L2 cache while the panels of B pass by: equal blocks again.
+template <typename T>
+int64_t gemm_block_m(const KernelTable<T>& kernel, int64_t m, int64_t block_k) {
+  constexpr int64_t kBytes = 512 * 1024;
+  const int64_t row_bytes = std::max<int64_t>(1, block_k) * static_cast<int64_t>(sizeof(T));
+  const int64_t blocks = std::max<int64_t>(1, ceil_div(m * row_bytes, kBytes));
+  return round_up(std::max<int64_t>(1, ceil_div(m, blocks)), kernel.mr);
+}
+
 // Rows of A at a distance that is a multiple of 4 KiB share one set of the L1 cache, which holds
 // fewer lines than a tile has rows. Blocks of such rows are copied before many columns pass by.
 struct GemmCopy {
@@ -55,8 +64,9 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
                   char* buffer = nullptr) {
   static constexpr int64_t kZero[1] = {0};
   const int64_t block = gemm_block_k(k);
-  for (int64_t i = 0; i < m; i += copy.rows) {
-    const int64_t rows = copy.rows == 0 ? m : std::min(copy.rows, m - i);
+  const int64_t step = copy.rows > 0 ? copy.rows : gemm_block_m(kernel, m, block);
+  for (int64_t i = 0; i < m; i += step) {
+    const int64_t rows = std::min(step, m - i);
     for (int64_t begin = 0; begin == 0 || begin < k; begin += block) {
       const int64_t depth = std::min(block, k - begin);
       const bool last = begin + depth == k;
@@ -72,7 +82,6 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
                    b.row, kZero, c + i * ldc, ldc, accumulate || begin > 0, last ? bias : nullptr,
                    last && relu});
     }
-    if (copy.rows == 0) return;
   }
 }
 

@@ -1,0 +1,23 @@
+// Products of dense layers, for the operators that are such products.
+#pragma once
+
+#include "ir/lowering.h"
+
+namespace pyframe {
+
+struct DenseShape {
+  int64_t lead;      // leading dimension, the one plans cut
+  int64_t per_lead;  // rows of the product for each index of it
+  int64_t k, n;
+
+  int64_t rows() const { return lead * per_lead; }
+};
+
+// Adds the steps of dx = dy w^T; k is the width of dy, n that of dx.
+void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx, const DenseShape& s);
+
+// Adds the steps of dw = x^T dy; k is the width of x, n that of dy.
+void lower_dense_grad_kernel(Lowering& l, TensorId x, TensorId dy, TensorId dw,
+                             const DenseShape& s);
+
+}  // namespace pyframe
