@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,14 +19,14 @@ from pyframe.preprocessing.arguments import (
     warn_of_channels,
 )
 from pyframe.preprocessing.draws import Source, draw
+from pyframe.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from pyframe.preprocessing.iterators import NumpyArrayIterator
-from pyframe.preprocessing.transforms import Finish, Parameters, check_fill, run_kernel
+from pyframe.preprocessing.standardizer import Array, Standardizer
+from pyframe.preprocessing.transforms import Finish, Parameters, Recipe, check_fill
 from pyframe.utils.image_utils import check_data_format
 
-Array = NDArray[Any]
 
-
-class ImageDataGenerator:
+class ImageDataGenerator(Standardizer):
     """Makes batches of randomly changed and standardised pictures.
 
     Each picture is turned, shifted, sheared and zoomed (one interpolation for all), then its
@@ -129,9 +128,6 @@ class ImageDataGenerator:
         self._validation_split = validation_split
         self.interpolation_order = interpolation_order
         self.dtype = config.floatx() if dtype is None else str(np.dtype(dtype))
-        self.mean: Array | None = None
-        self.std: Array | None = None
-        self.zca_whitening_matrix: Array | None = None
         self._imply("zca_whitening", "featurewise_center", True)
         self._imply("zca_whitening", "featurewise_std_normalization", False)
         self._imply("featurewise_std_normalization", "featurewise_center", True)
@@ -207,6 +203,69 @@ class ImageDataGenerator:
             ignore_class_split=ignore_class_split, dtype=self.dtype,
         )  # fmt: skip
 
+    def flow_from_directory(
+        self, directory: Any, target_size: tuple[int, int] = (256, 256), **options: Any
+    ) -> DirectoryIterator:
+        """Returns an endless iterator of batches from the pictures in a folder's folders.
+
+        Args:
+            directory: it has a folder of pictures (png, jpg, jpeg, bmp, ppm, tif, tiff, in its own
+                folders too) for each class.
+            target_size: (height, width) to which the pictures are resized.
+            **options: by name:
+                color_mode (`"rgb"`): or `"rgba"`, `"grayscale"`.
+                classes (None): names of the folders in the order of their numbers; sorted
+                unless given.
+                class_mode (`"categorical"`): labels one-hot; or `"binary"`, `"sparse"` (numbers),
+                `"input"` (the pictures themselves), None (no labels).
+                batch_size (32), shuffle (True), seed (None), save_to_dir (None), save_prefix,
+                save_format (`"png"`), subset (None): as in `flow`; subsets are cut class by
+                class.
+                follow_links (False): follow links to folders.
+                interpolation (`"nearest"`), keep_aspect_ratio (False): see `load_img`.
+                on_error (`"raise"`): `"skip"` leaves pictures that cannot be read out of their
+                batches, with a warning for each.
+                draft (False): decode JPEGs faster to about the size that is needed; values
+                differ slightly from Keras's.
+
+        Raises:
+            ConfigurationError: for an impossible argument.
+            DataError: if there is no such folder, or no picture in it.
+        """
+        options = {"data_format": self.data_format, "dtype": self.dtype, **options}
+        return DirectoryIterator(directory, self, target_size, **options)
+
+    def flow_from_dataframe(
+        self, dataframe: Any, directory: Any = None, **options: Any
+    ) -> DataFrameIterator:
+        """Returns an endless iterator of batches from the pictures that a data frame names.
+
+        Args:
+            dataframe: pandas.DataFrame with a row for each picture.
+            directory: folder that the names begin at; None if they are whole paths.
+            **options: as in `flow_from_directory`, and by name:
+                x_col (`"filename"`): column of the names.
+                y_col (`"class"`): column of the labels, or a list of columns.
+                weight_col (None): column of weights.
+                class_mode (`"categorical"`): labels are texts or lists of texts; `"binary"`,
+                `"sparse"`: texts; `"raw"`: the numbers of y_col as they are; `"multi_output"`:
+                a list of arrays, one for each column; `"input"`, None.
+                classes (None): labels in the order of their numbers; rows with others go.
+                validate_filenames (True): leave rows out whose files do not exist.
+
+        Raises:
+            ConfigurationError: for an impossible argument.
+            DataError: for missing columns, names or labels, or if no picture exists.
+        """
+        for name in ("has_ext", "sort", "drop_duplicates"):
+            if options.pop(name, None) is not None:
+                warn(f"`{name}` has no effect since Keras 2.3.", DeprecationWarning)
+        if options.get("class_mode") == "other":
+            warn("class_mode='other' is called 'raw' now.", DeprecationWarning)
+            options["class_mode"] = "raw"
+        options = {"data_format": self.data_format, "dtype": self.dtype, **options}
+        return DataFrameIterator(dataframe, directory, self, **options)
+
     def get_random_transform(
         self, img_shape: tuple[int, ...], seed: int | None = None
     ) -> dict[str, Any]:
@@ -239,8 +298,10 @@ class ImageDataGenerator:
         if image.ndim != 3:
             raise ShapeError(f"A picture needs 3 dimensions. Received the shape {image.shape}")
         parameters = Parameters.of(transform_parameters)
-        result = self.augment(image[np.newaxis], np.arange(1), parameters, Finish())
-        return cast_like(result[0], image.dtype)
+        result = self._change(image[np.newaxis], np.arange(1), parameters, Finish())[0]
+        if self.data_format == "channels_first":
+            result = result.transpose(2, 0, 1)
+        return cast_like(result, image.dtype)
 
     def random_transform(self, x: ArrayLike, seed: int | None = None) -> Array:
         """Returns a randomly changed picture; not standardised.
@@ -251,116 +312,36 @@ class ImageDataGenerator:
         """
         return self.apply_transform(x, self.get_random_transform(np.shape(x), seed))
 
-    def augment(
+    def recipe(
+        self, parameters: Parameters, n: int, height: int, width: int, finish: Finish
+    ) -> Recipe:
+        """Returns what the kernel does to n pictures of one size."""
+        return Recipe(
+            parameters.geometry(n, height, width), parameters.colours(n),
+            self.interpolation_order, self.fill_mode, self.cval, finish,
+        )  # fmt: skip
+
+    def _change(
         self, images: Array, index: NDArray[np.int64], parameters: Parameters, finish: Finish
     ) -> Array:
-        """Returns changed pictures (N, H, W, C), or (N, C, H, W), in float32.
-
-        Args:
-            images: all pictures; uint8 and float32 are not copied.
-            index: numbers of the N wanted ones.
-            parameters: of each.
-            finish: what follows.
-        """
-        if images.dtype not in (np.uint8, np.float32):
-            images, index = images[index].astype(np.float32), np.arange(len(index))
-        first = self.data_format == "channels_first"
-        images = images.transpose(0, 2, 3, 1) if first else images
-        n, (height, width) = len(index), images.shape[1:3]
-        out: Array = run_kernel(
-            images, np.ascontiguousarray(index, np.int64), parameters.geometry(n, height, width),
-            parameters.colours(n), (height, width), self.interpolation_order, self.fill_mode,
-            self.cval, finish,
-        )  # fmt: skip
-        return np.ascontiguousarray(out.transpose(0, 3, 1, 2)) if first else out
+        """Returns changed pictures (N, H, W, C) of pictures in the order of `data_format`."""
+        if self.data_format == "channels_first":
+            images = images.transpose(0, 2, 3, 1)
+        height, width = images.shape[1:3]
+        recipe = self.recipe(parameters, len(index), height, width, finish)
+        return recipe.run(images, index)
 
     def make_batch(self, images: Array, index: NDArray[np.int64], parameters: Parameters) -> Array:
-        """Returns changed and standardised pictures, as the iterators give them."""
-        finish = self._finish(images.shape[1:])
-        if self.preprocessing_function is not None or finish is None:
-            batch = self.augment(images, index, parameters, Finish())
-            standardized = [self.standardize(image.astype(self.dtype)) for image in batch]
-            result = np.stack(standardized) if standardized else batch
-            if result.shape != batch.shape:
-                raise DataError(
-                    f"`preprocessing_function` made pictures of shape {result.shape[1:]} of ones "
-                    f"of {batch.shape[1:]}; it must keep the shape."
-                )
-            return result.astype(self.dtype, copy=False)
-        batch = self.augment(images, index, parameters, finish)
-        if self.zca_whitening:
-            batch = self._whiten(batch)
-        return batch.astype(self.dtype, copy=False)
-
-    def _finish(self, shape: tuple[int, ...]) -> Finish | None:
-        """Returns what the kernel does at last; None if NumPy must do it."""
-        mean = self._statistic("mean") if self.featurewise_center else None
-        std = self._statistic("std") if self.featurewise_std_normalization else None
-        try:
-            tables = [
-                None if value is None else self._row_table(np.asarray(value, np.float32), shape)
-                for value in (mean, None if std is None else np.asarray(std) + np.float32(1e-6))
-            ]
-        except ValueError:
-            return None
-        return Finish(
-            rescale=self.rescale or None,
-            centre=bool(self.samplewise_center),
-            std=bool(self.samplewise_std_normalization),
-            mean=tables[0],
-            deviation=tables[1],
-        )
-
-    def _row_table(self, value: Array, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Spreads a statistic over one row, or all rows, of a picture in the kernel's order."""
-        value = value.reshape((1,) * (3 - value.ndim) + value.shape)
-        rows = shape[self.row_axis - 1] if value.shape[self.row_axis - 1] > 1 else 1
-        spread = list(shape)
-        spread[self.row_axis - 1] = rows
-        table = np.broadcast_to(value, spread)
-        if self.data_format == "channels_first":
-            table = table.transpose(1, 2, 0)
-        return np.ascontiguousarray(table.reshape(rows, -1))
-
-    def _statistic(self, name: str) -> Array | None:
-        value: Array | None = getattr(self, name)
-        if value is None:
-            argument = {
-                "mean": "featurewise_center",
-                "std": "featurewise_std_normalization",
-                "zca_whitening_matrix": "zca_whitening",
-            }[name]
-            warn(f"`{argument}` has no effect before `fit` was called on training pictures.")
-        return value
-
-    def standardize(self, x: Array) -> Array:
-        """Applies function, scaling, standardisation and whitening; changes float arrays in place.
+        """Returns changed and standardised pictures, as the iterators give them.
 
         Args:
-            x: one picture, or a batch; samplewise statistics are taken over all of it.
-
-        Returns:
-            The result, which is `x` itself where that was possible.
+            images: all pictures, (N, H, W, C) or (N, C, H, W); uint8 and float32 are not copied.
+            index: numbers of those of the batch.
+            parameters: of each of them.
         """
-        if self.preprocessing_function is not None:
-            x = self.preprocessing_function(x)
-        if self.rescale:
-            x *= self.rescale
-        if self.samplewise_center:
-            x -= np.mean(x, keepdims=True)
-        if self.samplewise_std_normalization:
-            x /= np.std(x, keepdims=True) + 1e-6
-        if self.featurewise_center and (mean := self._statistic("mean")) is not None:
-            x -= mean
-        if self.featurewise_std_normalization and (std := self._statistic("std")) is not None:
-            x /= std + 1e-6
-        return self._whiten(x) if self.zca_whitening else x
-
-    def _whiten(self, x: Array) -> Array:
-        matrix = self._statistic("zca_whitening_matrix")
-        if matrix is None:
-            return x
-        return np.asarray(np.reshape(x, (-1, math.prod(x.shape[-3:]))) @ matrix).reshape(x.shape)
+        finish = self.finish(images.shape[1:])
+        changed = self._change(images, index, parameters, finish or Finish())
+        return self.complete(changed, finish)
 
     def fit(
         self, x: ArrayLike, augment: bool = False, rounds: int = 1, seed: int | None = None
@@ -406,4 +387,7 @@ class ImageDataGenerator:
         height, width = images.shape[self.row_axis], images.shape[self.col_axis]
         index = np.tile(np.arange(len(images)), rounds)
         parameters = draw(self, source, len(index), height, width)
-        return self.augment(images, index, parameters, Finish()).astype(self.dtype, copy=False)
+        changed = self._change(images, index, parameters, Finish())
+        if self.data_format == "channels_first":
+            changed = changed.transpose(0, 3, 1, 2)
+        return changed.astype(self.dtype)

@@ -1,5 +1,6 @@
 """Pictures: augmentation, iterators, files. Keras 2 place and names."""
 
+from pyframe.preprocessing.file_iterators import DataFrameIterator, DirectoryIterator
 from pyframe.preprocessing.functions import (
     apply_affine_transform,
     apply_brightness_shift,
@@ -16,6 +17,8 @@ from pyframe.preprocessing.iterators import Iterator, NumpyArrayIterator
 from pyframe.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 
 __all__ = [
+    "DataFrameIterator",
+    "DirectoryIterator",
     "ImageDataGenerator",
     "Iterator",
     "NumpyArrayIterator",

@@ -96,6 +96,11 @@ class Parameters:
             for name, array in values.items()
         }
 
+    def take(self, index: NDArray[np.int64]) -> Parameters:
+        """Returns those of some of the images."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Parameters(**{k: None if v is None else v[index] for k, v in values.items()})
+
     def geometry(self, n: int, height: int, width: int) -> Floats:
         """Returns the (n, 9) table of the kernel: matrix, offset, flips, whether warped.
 
@@ -169,6 +174,7 @@ def run_kernel(
     cval: float,
     finish: Finish,
     threads: int | None = None,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Returns augmented images (N, *size, C) float32.
 
@@ -183,6 +189,7 @@ def run_kernel(
         cval: value outside for `"constant"`.
         finish: what is done at last.
         threads: None for those of the engine.
+        out: where to put the result; a new array unless given.
 
     Raises:
         DataError: if brightness is to change and there are neither 1, 3 nor 4 channels, or
@@ -198,7 +205,8 @@ def run_kernel(
         geometry = geometry.copy()
         geometry[:, 8] = 0
         order = 1
-    out = np.empty((len(index), *size, images.shape[3]), np.float32)
+    if out is None:
+        out = np.empty((len(index), *size, images.shape[3]), np.float32)
     if threads is None:
         threads = 1 if out.size < _SMALL else _core.get_num_threads()
     options: dict[str, Any] = {
@@ -215,6 +223,42 @@ def run_kernel(
     else:
         augment(*arguments, **options)
     return out
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What happens to each picture of a batch."""
+
+    geometry: Floats
+    colours: NDArray[np.float32]
+    order: int
+    fill_mode: str
+    cval: float
+    finish: Finish
+
+    def run(
+        self,
+        images: NDArray[Any],
+        index: NDArray[np.int64],
+        rows: slice = slice(None),
+        threads: int | None = None,
+        out: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Returns some pictures of the batch, (N, H, W, C); see `run_kernel`.
+
+        Args:
+            images: (M, H, W, C); uint8 and float32 are not copied.
+            index: which image each of the pictures is made of.
+            rows: which pictures of the batch they are.
+            threads: see `run_kernel`.
+            out: see `run_kernel`.
+        """
+        if images.dtype not in (np.uint8, np.float32):
+            images, index = images[index].astype(np.float32), np.arange(len(index))
+        return run_kernel(
+            images, np.ascontiguousarray(index, np.int64), self.geometry[rows], self.colours[rows],
+            images.shape[1:3], self.order, self.fill_mode, self.cval, self.finish, threads, out,
+        )  # fmt: skip
 
 
 def _in_new_thread(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:

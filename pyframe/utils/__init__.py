@@ -15,6 +15,7 @@ from pyframe.utils.random import restart_streams as _restart_streams
 from pyframe.utils.random import set_random_seed
 from pyframe.utils.sequence import PyDataset, Sequence
 from pyframe.utils.sequence_utils import pad_sequences
+from pyframe.utils.timeseries import timeseries_dataset_from_array
 
 CustomObjectScope = custom_object_scope
 
@@ -26,6 +27,7 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "get_custom_objects",
+    "image_dataset_from_directory",
     "img_to_array",
     "load_img",
     "model_to_dot",
@@ -38,6 +40,7 @@ __all__ = [
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
 
@@ -49,3 +52,12 @@ def clear_session() -> None:
     """
     _reset_names()
     _restart_streams()
+
+
+def __getattr__(name: str) -> object:
+    # It needs the kernel for pictures, which stands above this package.
+    if name == "image_dataset_from_directory":
+        import importlib
+
+        return importlib.import_module("pyframe.preprocessing").image_dataset_from_directory
+    raise AttributeError(f"module 'pyframe.utils' has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,18 @@ def pillow() -> Any:
         ImportError: if Pillow is missing; the text says how to install it.
     """
     return import_optional("PIL.Image", "Reading and writing pictures", "image", "pillow")
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Returns the formats that are read: what cameras, painters and web pages write.
+
+    Not among them are those that start other programs or are no pictures (EPS, PDF, FITS ...).
+    """
+    image = pillow()
+    image.init()
+    wanted = ("JPEG", "MPO", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+    return tuple(name for name in wanted if name in image.OPEN)
 
 
 def check_data_format(data_format: str | None) -> str:
@@ -110,7 +123,7 @@ def open_image(path: Any) -> Any:
         # Pillow warns of a bomb where this function decides.
         warnings.simplefilter("ignore", image.DecompressionBombWarning)
         try:
-            picture = image.open(source)
+            picture = image.open(source, formats=_formats())
         except MemoryError:
             raise
         except Exception as error:  # decoders raise whatever their format's parser raises
