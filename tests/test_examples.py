@@ -51,3 +51,19 @@ def test_two_inputs_and_two_outputs(tmp_path: Path) -> None:
     assert float(results["same_accuracy"]) > 0.65
     assert float(results["number_accuracy"]) > 0.3
     assert "features (1000, 32)" in run.stdout
+
+
+def test_augmentation(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("PIL")
+    run = run_python(str(EXAMPLES / "augmentation.py"), "--out", "o", "--per-class", "10",
+                     "--epochs", "40", cwd=tmp_path, env={"MPLBACKEND": "agg"})  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    found = re.findall(r"^(\w+) .* training loss (\S+) +validation loss (\S+)", run.stdout, re.M)
+    losses = {name: (float(seen), float(unseen)) for name, seen, unseen in found}
+    assert losses["augmented"][1] < losses["plain"][1] - 0.05
+    gaps = {name: unseen - seen for name, (seen, unseen) in losses.items()}
+    assert gaps["augmented"] < gaps["plain"]
+    for name in losses:
+        for file in (f"{name}.png", f"{name}_pictures.png", f"{name}.keras"):
+            assert (tmp_path / "o" / file).stat().st_size > 1000

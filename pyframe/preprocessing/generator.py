@@ -266,6 +266,22 @@ class ImageDataGenerator(Standardizer):
         options = {"data_format": self.data_format, "dtype": self.dtype, **options}
         return DataFrameIterator(dataframe, directory, self, **options)
 
+    def preview(self, n: int, x: ArrayLike, to_file: Any = None, seed: int | None = None) -> Any:
+        """Draws a sheet of n augmented samples with the parameters of each under it.
+
+        Args:
+            n: number of samples.
+            x: pictures to make them of, one (H, W, C) or many.
+            to_file: file to save the sheet in.
+            seed: None draws from NumPy's global generator.
+
+        Returns:
+            The `matplotlib.figure.Figure`.
+        """
+        images = np.asarray(x)
+        images = images[np.newaxis] if images.ndim == 3 else images
+        return self.flow(images, seed=seed).preview(n, to_file)
+
     def get_random_transform(
         self, img_shape: tuple[int, ...], seed: int | None = None
     ) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyframe.errors import ConfigurationError, DataError, warn
 from pyframe.preprocessing.draws import Source, draw
+from pyframe.preprocessing.preview import check_count, draw_sheet, first_pictures
 from pyframe.preprocessing.schedule import Schedule
 from pyframe.preprocessing.transforms import Parameters
 from pyframe.utils.image_utils import array_to_img, check_data_format
@@ -183,6 +184,36 @@ class Iterator(PyDataset):
         """Makes `next` begin a new epoch."""
         self._stop()
         self.schedule = replace(self.schedule, batch_index=0)
+
+    def preview(self, n: int = 16, to_file: Any = None, columns: int = 8, dpi: int = 120) -> Any:
+        """Draws a sheet of the next pictures with the parameters of each under it.
+
+        The iterator stays where it is.
+
+        Args:
+            n: number of pictures.
+            to_file: file to save the sheet in.
+            columns: pictures in a row.
+            dpi: dots per inch of the file.
+
+        Returns:
+            The `matplotlib.figure.Figure`.
+
+        Raises:
+            ImportError: if matplotlib is missing.
+        """
+        check_count(n)
+
+        def jobs() -> Any:
+            for job in _jobs(self.schedule, self.maker, None):
+                batch = self.maker.make(job.prepared)
+                x = batch[0] if isinstance(batch, (tuple, list)) else batch
+                x = x[0] if isinstance(x, list) else x
+                first = getattr(self, "data_format", None) == "channels_first"
+                yield x.transpose(0, 2, 3, 1) if first else x, job.prepared[1]
+
+        pictures, texts = first_pictures(jobs(), n)
+        return draw_sheet(pictures, texts, columns, to_file, dpi)
 
     def close(self) -> None:
         """Ends the threads that make batches ahead; the iterator can still be used."""

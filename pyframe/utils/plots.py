@@ -14,7 +14,8 @@ from pyframe.errors import ConfigurationError, DataError
 from pyframe.utils.optional import import_optional
 
 
-def _new_figure(width: float, height: float, to_file: bool) -> Any:
+def new_figure(width: float, height: float, to_file: bool) -> Any:
+    """Returns an empty matplotlib figure of a size in inches; for a file it needs no screen."""
     if to_file:  # needs no screen
         figures = import_optional("matplotlib.figure", "Drawing", "plot")
         return figures.Figure(figsize=(width, height), layout="constrained")
@@ -59,7 +60,7 @@ def plot_history(
         raise ConfigurationError(
             f"The history has no metrics {missing or ''} to draw. It holds: {sorted(values)}"
         )
-    figure = _new_figure(4.5 * len(metrics), 3.2, to_file is not None)
+    figure = new_figure(4.5 * len(metrics), 3.2, to_file is not None)
     epochs = list(getattr(history, "epoch", None) or range(len(values[metrics[0]])))
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     marker = "." if len(epochs) <= 60 else None
@@ -129,7 +130,7 @@ def plot_images(
         raise DataError(f"{len(titles)} titles were given for {len(array)} images")
     columns = min(columns, len(array))
     rows = math.ceil(len(array) / columns)
-    figure = _new_figure(1.2 * columns, 1.4 * rows, to_file is not None)
+    figure = new_figure(1.2 * columns, 1.4 * rows, to_file is not None)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
