@@ -179,7 +179,7 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
   const int64_t in_size = row_size(l.x_shape(0)), out_size = row_size(l.y_shape());
   const bool has_bias = bias != kNoTensor;
   const RowEpilogue<T> epilogue(l.epilogue());
-  const int64_t blocks = engine->row_blocks();
+  const int64_t blocks = engine->blocks();
   const bool split = l.few_rows(conv.batch, conv.macs());
   std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(b),
                                    split ? write_whole(l.y()) : write(l.y())};
@@ -205,6 +205,15 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
   step->workspace = engine->workspace_bytes();
 }
 
+// Pieces in which one image should at least be cut: enough for threads to share few images evenly,
+// but none of so little work that its start counts.
+int64_t image_blocks(const Lowering& l, const Conv2D& conv) {
+  constexpr int64_t kTasks = 16, kTaskMacs = 400000;
+  if (!l.few_rows(conv.batch, conv.macs())) return 1;
+  return ceil_div(std::clamp<int64_t>(conv.macs() / kTaskMacs, 1, kTasks),
+                  std::max<int64_t>(1, conv.batch));
+}
+
 template <typename T>
 void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
                 bool backward) {
@@ -214,7 +223,7 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
   // A kernel of one group that fits one panel needs no packing: its rows are already adjacent.
   const bool plain = !backward && conv.groups == 1 && conv.out_c <= kernel->nr;
   auto engine = std::make_shared<const ConvEngine<T>>(
-      kernel, backward ? backward_shape(conv) : forward_shape(conv), plain);
+      kernel, backward ? backward_shape(conv) : forward_shape(conv), plain, image_blocks(l, conv));
   const TensorId b = plain ? w : lower_pack_kernel<T>(l, w, conv, *engine, backward);
   lower_images<T>(l, x, b, bias, conv, engine);
 }

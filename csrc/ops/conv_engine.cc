@@ -8,11 +8,13 @@ constexpr int64_t kBlockBytes = 192 * 1024;
 // Panels of B up to this size are swept for every output row; larger ones stay while the rows
 // of the block pass by.
 constexpr int64_t kPanelSweepBytes = 256 * 1024;
+// Blocks of fewer pixels would waste the panels that they load.
+constexpr int64_t kBlockPixels = 96;
 
 }  // namespace
 
 template <typename T>
-void ConvEngine<T>::prepare() {
+void ConvEngine<T>::prepare(int64_t blocks) {
   int64_t max_h = 0, max_w = 0;
   for (const ConvPass& pass : s_.passes) {
     max_h = std::max(max_h, pass.out_h);
@@ -33,13 +35,19 @@ void ConvEngine<T>::prepare() {
   const int64_t row_bytes = width_ * s_.in_c * static_cast<int64_t>(sizeof(T));
   const int64_t fitting = (kBlockBytes / std::max<int64_t>(1, row_bytes) - span) / s_.step_h + 1;
   block_rows_ = std::max<int64_t>(1, std::min(max_h, std::max<int64_t>(fitting, 4)));
-  row_blocks_ = std::max<int64_t>(1, ceil_div(max_h, block_rows_));
+  // More blocks of rows, then of filters, if the image is to be shared.
+  const int64_t low_rows = ceil_div(kBlockPixels, std::max<int64_t>(1, max_w));
+  row_blocks_ = std::max({int64_t{1}, ceil_div(max_h, block_rows_),
+                          std::min(blocks, max_h / std::max<int64_t>(1, low_rows))});
   block_rows_ = std::max<int64_t>(1, ceil_div(max_h, row_blocks_));
   if (padded_)
     workspace_ = static_cast<size_t>(((block_rows_ - 1) * s_.step_h + span) * width_ * s_.in_c);
 
+  panels_ = ceil_div(s_.group_n, kernel_->nr);
+  block_panels_ = std::max<int64_t>(1, panels_ * row_blocks_ / std::max(blocks, row_blocks_));
+  filter_blocks_ = ceil_div(panels_, block_panels_);
+
   const int64_t pitch = width_ * s_.in_c;
-  const int64_t panels = ceil_div(s_.group_n, kernel_->nr);
   for (ConvPass& pass : s_.passes) {
     // Neighbouring taps of one row are contiguous in memory: one longer segment.
     const auto count = static_cast<int64_t>(pass.taps.size());
@@ -65,7 +73,7 @@ void ConvEngine<T>::prepare() {
     a_seg_.push_back(std::move(a_seg));
     b_seg_.push_back(std::move(b_seg));
     pass.b_offset = packed_size_;
-    group_size_.push_back(panels * count * s_.group_c * kernel_->nr);
+    group_size_.push_back(panels_ * count * s_.group_c * kernel_->nr);
     packed_size_ += s_.groups * group_size_.back();
   }
 }
@@ -75,7 +83,9 @@ void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
                         const RowEpilogue<T>& epilogue, int64_t begin, int64_t end,
                         T* workspace) const {
   for (int64_t block = begin; block < end; ++block) {
-    const int64_t q0 = block * block_rows_;
+    const int64_t q0 = block / filter_blocks_ * block_rows_;
+    const int64_t first_panel = block % filter_blocks_ * block_panels_;
+    const int64_t last_panel = std::min(panels_, first_panel + block_panels_);
     const T* source = in;
     if (padded_) {
       copy_padded_rows(in, s_.in_h, s_.in_w, s_.in_c, q0 * s_.step_h + low_h_,
@@ -87,7 +97,8 @@ void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
     for (size_t p = 0; p < s_.passes.size(); ++p) {
       const ConvPass& pass = s_.passes[p];
       const int64_t q1 = std::min(q0 + block_rows_, pass.out_h);
-      if (q0 < q1) run_rows(pass, p, source, b, bias, out, epilogue, q0, q1);
+      if (q0 < q1)
+        run_rows(pass, p, source, b, bias, out, epilogue, q0, q1, first_panel, last_panel);
     }
   }
 }
@@ -95,12 +106,12 @@ void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
 template <typename T>
 void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, const T* b,
                              const T* bias, T* out, const RowEpilogue<T>& epilogue, int64_t q0,
-                             int64_t q1) const {
+                             int64_t q1, int64_t first_panel, int64_t last_panel) const {
   const int64_t nr = kernel_->nr, pitch = width_ * s_.in_c;
   const auto taps = static_cast<int64_t>(pass.taps.size());
   const int64_t total_k = taps * s_.group_c;
   const int64_t panel = plain_b_ ? nr : total_k * nr, b_row = plain_b_ ? s_.group_n : nr;
-  const int64_t panels = ceil_div(s_.group_n, nr);
+  const int64_t panels = last_panel - first_panel;
   // Output rows that follow each other evenly in both images are one tall matrix.
   const bool tall = s_.step_h * pitch == pass.out_w * s_.step_w * s_.in_c &&
                     pass.out_row == pass.out_w * pass.out_pixel;
@@ -110,9 +121,9 @@ void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, co
       std::max<int64_t>(1, std::min(panels, kPanelSweepBytes / std::max<int64_t>(1, panel_bytes)));
   for (int64_t g = 0; g < s_.groups; ++g) {
     const T* kernel = b + b_offset(index, g);
-    for (int64_t j = 0; j < panels; j += sweep) {
+    for (int64_t j = first_panel; j < last_panel; j += sweep) {
       const int64_t column = j * nr;
-      const int64_t columns = std::min(s_.group_n, (j + sweep) * nr) - column;
+      const int64_t columns = std::min(s_.group_n, std::min(j + sweep, last_panel) * nr) - column;
       const int64_t channel = g * s_.group_n + column;
       for (int64_t q = q0; q < q1; q += rows_per_call) {
         kernel_->gemm({rows_per_call * pass.out_w, columns,
@@ -124,9 +135,21 @@ void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, co
       }
     }
   }
+  if (!epilogue.is_pass()) return;
   // Only forward passes, whose output rows are contiguous, carry an epilogue.
-  for (int64_t q = q0; epilogue.is_pass() && q < q1; ++q)
-    epilogue.apply(out + pass.out_offset + q * pass.out_row, pass.out_w * pass.out_pixel);
+  if (panels == panels_) {
+    for (int64_t q = q0; q < q1; ++q)
+      epilogue.apply(out + pass.out_offset + q * pass.out_row, pass.out_w * pass.out_pixel);
+    return;
+  }
+  const int64_t column = first_panel * nr;
+  const int64_t columns = std::min(s_.group_n, last_panel * nr) - column;
+  for (int64_t q = q0; q < q1; ++q)
+    for (int64_t p = 0; p < pass.out_w; ++p)
+      for (int64_t g = 0; g < s_.groups; ++g)
+        epilogue.apply(
+            out + pass.out_offset + q * pass.out_row + p * pass.out_pixel + g * s_.group_n + column,
+            columns);
 }
 
 template class ConvEngine<float>;

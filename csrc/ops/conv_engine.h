@@ -39,9 +39,10 @@ struct ConvShape {
 template <typename T>
 class ConvEngine {
  public:
-  ConvEngine(const KernelTable<T>* kernel, ConvShape shape, bool plain_b)
+  // blocks: how many pieces an image should at least be cut in, so that threads can share it.
+  ConvEngine(const KernelTable<T>* kernel, ConvShape shape, bool plain_b, int64_t blocks = 1)
       : kernel_(kernel), s_(std::move(shape)), plain_b_(plain_b) {
-    prepare();
+    prepare(blocks);
   }
 
   // Elements of the packed kernel of all passes and groups.
@@ -51,16 +52,18 @@ class ConvEngine {
   }
   size_t workspace_bytes() const { return workspace_ * sizeof(T); }
   const ConvShape& shape() const { return s_; }
-  int64_t row_blocks() const { return row_blocks_; }
+  // Pieces of an image: blocks of rows, and of them blocks of filters.
+  int64_t blocks() const { return row_blocks_ * filter_blocks_; }
 
-  // Computes blocks [begin, end) of the rows of all passes for one image.
+  // Computes blocks [begin, end) of all passes for one image.
   void run(const T* in, const T* b, const T* bias, T* out, const RowEpilogue<T>& epilogue,
            int64_t begin, int64_t end, T* workspace) const;
 
  private:
-  void prepare();
+  void prepare(int64_t blocks);
   void run_rows(const ConvPass& pass, size_t index, const T* in, const T* b, const T* bias, T* out,
-                const RowEpilogue<T>& epilogue, int64_t q0, int64_t q1) const;
+                const RowEpilogue<T>& epilogue, int64_t q0, int64_t q1, int64_t first_panel,
+                int64_t last_panel) const;
 
   const KernelTable<T>* kernel_;
   ConvShape s_;
@@ -69,6 +72,7 @@ class ConvEngine {
   int64_t low_h_ = 0, high_h_ = 0, low_w_ = 0, high_w_ = 0;  // extremes of the tap offsets
   int64_t width_ = 0;                                        // columns of the padded buffer
   int64_t block_rows_ = 1, row_blocks_ = 1;
+  int64_t panels_ = 1, block_panels_ = 1, filter_blocks_ = 1;  // of nr filters, in each group
   size_t workspace_ = 0;
   int64_t packed_size_ = 0;
   std::vector<int64_t> group_size_;  // packed elements of one group of a pass

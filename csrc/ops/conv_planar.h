@@ -23,7 +23,7 @@ class PlanarConv {
   // shape and the vector's size.
   bool pays() const;
 
-  int64_t row_blocks() const { return row_blocks_; }
+  int64_t blocks() const { return row_blocks_; }
   size_t workspace_bytes() const { return workspace_ * sizeof(T); }
 
   // Computes blocks [begin, end) of output rows for one image. w: the HWIO kernel.

@@ -10,13 +10,15 @@ from tests.engine.small_net import Array, variable
 from tests.ops.graphs import isa, threads
 
 RNG = np.random.RandomState(1)
-# Image, kernel, attributes: tall products, padded ones, few filters, Winograd, groups.
+# Image, kernel, attributes: tall products, padded ones, few filters, Winograd, groups, few images.
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((3, 6, 5, 7), (1, 1, 7, 20), {}),
     ((2, 9, 8, 3), (3, 3, 3, 4), {"padding": "same", "strides": [2, 2]}),
     ((2, 12, 12, 8), (3, 3, 8, 8), {"padding": "same"}),
     ((1, 56, 56, 24), (3, 3, 24, 24), {"padding": "same"}),
     ((20, 8, 8, 6), (3, 3, 3, 6), {"groups": 2}),
+    ((1, 14, 14, 64), (1, 1, 64, 500), {}),  # one image in blocks of rows and of filters
+    ((1, 9, 11, 30), (5, 5, 15, 320), {"padding": "same", "groups": 2}),
 ]
 
 
