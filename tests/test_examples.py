@@ -67,3 +67,23 @@ def test_augmentation(tmp_path: Path) -> None:
     for name in losses:
         for file in (f"{name}.png", f"{name}_pictures.png", f"{name}.keras"):
             assert (tmp_path / "o" / file).stat().st_size > 1000
+
+
+def test_transfer_learning(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    run = run_python(str(EXAMPLES / "transfer_learning.py"), "--epochs", "1", "--alpha", "0.25",
+                     cwd=tmp_path)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = dict(re.findall(r"^(\w+) +(0\.\d{3})$", run.stdout, re.M))
+    assert list(rows) == ["classifier", "fine_tuned", "from_scratch"]
+    assert (tmp_path / "transfer_learning" / "fine_tuned.keras").exists()
+    assert len(list((tmp_path / "transfer_learning" / "digits" / "train").glob("*/*.png"))) == 250
+
+
+@pytest.mark.slow
+def test_transfer_learning_pays(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    run = run_python(str(EXAMPLES / "transfer_learning.py"), cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    rows = {n: float(v) for n, v in re.findall(r"^(\w+) +(0\.\d{3})$", run.stdout, re.M)}
+    assert rows["from_scratch"] + 0.1 < min(rows["classifier"], rows["fine_tuned"])

@@ -240,6 +240,9 @@ def assemble(
         weights_key: the network's name in `pretrained`.
         named_pooling: whether Keras gives the pooling layer without classifier a fixed name.
     """
+    path = options.weights
+    if options.imagenet:  # before the work of making the network
+        path = pretrained_path(weights_key, options.include_top)
     image = Input(shape=shape) if options.input_tensor is None else options.input_tensor
     x = body(image)
     if options.include_top:
@@ -249,10 +252,8 @@ def assemble(
         x = layer(name=f"{options.pooling}_pool" if named_pooling else None)(x)
     inputs = image if options.input_tensor is None else _source_inputs(image)
     model = Model(inputs, x, name=options.name)
-    if options.imagenet:
-        model.load_weights(pretrained_path(weights_key, options.include_top))
-    elif options.weights is not None:
-        model.load_weights(options.weights)
+    if path is not None:
+        model.load_weights(path)
     return model
 
 
