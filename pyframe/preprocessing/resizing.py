@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -53,9 +52,17 @@ def _weights(method: str, old: int, new: int) -> NDArray[np.float32]:
         weights = np.maximum(overlap, 0)
     else:
         radius, kernel = _FILTERS[method]
-        distance = np.arange(old) + 0.5 - ((np.arange(new) + 0.5) * scale)[:, None]
+        # In single precision, so that pixels at the very end of a filter are in or out as there.
+        centres = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(scale)
+        distance = np.arange(old, dtype=np.float32) + np.float32(0.5) - centres[:, None]
         weights = np.where(np.abs(distance) < radius, kernel(distance), 0)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int64]:
+    """Returns which pixels of one axis are taken; halves are decided in single precision."""
+    places = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(old / new)
+    return np.asarray(np.minimum(places.astype(np.int64), old - 1))
 
 
 def resize(image: Array, size: tuple[int, int], method: str) -> NDArray[np.float32]:
@@ -72,14 +79,17 @@ def resize(image: Array, size: tuple[int, int], method: str) -> NDArray[np.float
     if method not in METHODS:
         raise ConfigurationError(f"`interpolation` must be one of {METHODS}. Received: {method!r}")
     height, width, channels = image.shape
-    if method in ("bilinear", "nearest"):
+    if method == "nearest":
+        taken = image[_nearest(height, size[0])][:, _nearest(width, size[1])]
+        return taken.astype(np.float32)
+    if method == "bilinear":
         geometry = np.zeros((1, 9))
         geometry[0, [0, 3]] = height / size[0], width / size[1]
         geometry[0, 4:6] = geometry[0, [0, 3]] / 2 - 0.5
         geometry[0, 8] = 1
         out: NDArray[np.float32] = run_kernel(
             image[np.newaxis], np.zeros(1, np.int64), geometry, np.full((1, 2), np.nan, np.float32),
-            size, int(method == "bilinear"), "nearest", 0.0, Finish(), threads=1,
+            size, 1, "nearest", 0.0, Finish(), threads=1,
         )[0]  # fmt: skip
         return out
     rows = _weights(method, height, size[0]) @ image.reshape(height, -1).astype(np.float32)
@@ -100,9 +110,11 @@ def crop_to_aspect(image: Array, size: tuple[int, int]) -> Array:
 def resize_with_pad(image: Array, size: tuple[int, int], method: str) -> NDArray[np.float32]:
     """Returns a picture that is resized without distortion, with zeros beside it."""
     height, width = image.shape[:2]
-    ratio = max(width / size[1], height / size[0])
-    inner = max(1, math.floor(height / ratio)), max(1, math.floor(width / ratio))
-    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    # In single precision, as there: it decides whether 50 stays 50 or becomes 49.
+    wanted, old = np.array(size, np.float32), np.array([height, width], np.float32)
+    exact = old / np.max(old / wanted)
+    inner = max(1, int(exact[0])), max(1, int(exact[1]))
+    top, left = (max(0, int(space)) for space in (wanted - exact) / 2)
     out = np.zeros((*size, image.shape[2]), np.float32)
     out[top : top + inner[0], left : left + inner[1]] = resize(image, inner, method)
     return out

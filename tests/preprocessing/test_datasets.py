@@ -120,6 +120,17 @@ def test_resizing_keeps_constants_and_sizes(method: str) -> None:
     np.testing.assert_allclose(padded[5, 15], 100, rtol=1e-5)
 
 
+def test_resizing_rounds_like_tensorflow() -> None:
+    """Where padding begins and which pixel is nearest; the numbers are TensorFlow's."""
+    x = np.full((31, 29, 1), 9, np.uint8)
+    filled = np.flatnonzero(resize_with_pad(x, (20, 30), "bilinear")[10, :, 0])
+    assert (filled[0], filled[-1]) == (5, 22)
+    filled = np.flatnonzero(resize_with_pad(np.full((40, 60, 1), 9, np.uint8), (70, 50), "area"))
+    assert (filled[0] // 50, len(filled)) == (18, 33 * 49)
+    ramp = np.arange(12, dtype=np.uint8).reshape(12, 1, 1)
+    assert resize(ramp, (70, 1), "nearest")[[17, 52], 0, 0].tolist() == [3, 9]
+
+
 def test_windows() -> None:
     data = np.arange(20.0)
     windows = timeseries_dataset_from_array(data, data * 10, 4, 2, 3, batch_size=3)
