@@ -96,7 +96,7 @@ void deinterleave(const T* x, int64_t readable, int64_t pixels, int64_t channels
     const int64_t left = pixels - p;
     for (int64_t first = 0; first < channels; first += kPiece<T>) {
       const T* from = x + p * channels + first;
-      Vec<T> rows[kPiece<T>];
+      Vec<T> rows[kPiece<T>] = {};  // the last pixels fill but a part
       if (readable - p >= kLanes<T>) {
         PF_UNROLL
         for (int k = 0; k < kPiece<T>; ++k) {
