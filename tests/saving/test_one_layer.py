@@ -8,7 +8,7 @@ from tests.subprocesses import PACKAGE
 ARCHIVES = {"zipfile", "tarfile", "shelve"}
 CODE = {"pickle", "marshal", "dill", "cloudpickle", "importlib"}
 # Fixed names only: optional packages, and submodules loaded when they are first used.
-MAY_IMPORT_BY_NAME = {"__init__.py", "utils/optional.py"}
+MAY_IMPORT_BY_NAME = {"__init__.py", "utils/__init__.py", "utils/optional.py"}
 
 
 def imports(path: Path) -> set[str]:
