@@ -231,6 +231,7 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
 void lower(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(1));
   const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
+  if (is_one_product(l, conv)) return lower_pointwise(l, l.x(0), l.x(1), bias, conv);
   if (use_winograd(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
     return lower_winograd(l, l.x(0), l.x(1), bias, conv, false);
   dispatch_float(l.dtype(), [&](auto tag) {

@@ -58,6 +58,17 @@ bool is_pointwise(const Conv2D& conv) {
   return conv.h.kernel == 1 && conv.w.kernel == 1 && conv.groups == 1;
 }
 
+bool is_one_product(const Lowering& l, const Conv2D& conv) {
+  const bool sums = l.epilogue() != nullptr && l.epilogue()->residual != kNoTensor;
+  return is_pointwise(conv) && !sums && !l.few_rows(conv.batch, conv.macs()) &&
+         streams_weights(l, {conv.batch, conv.h.out * conv.w.out, conv.in_c, conv.out_c});
+}
+
+void lower_pointwise(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv) {
+  lower_dense_product(l, is_strided(conv) ? lower_pick(l, x, conv) : x, w, bias, l.y(),
+                      {conv.batch, conv.h.out * conv.w.out, conv.in_c, conv.out_c});
+}
+
 void lower_pointwise_grad_input(Lowering& l, TensorId dy, TensorId w, const Conv2D& conv) {
   const bool strided = is_strided(conv);
   const TensorId dx =

@@ -61,9 +61,7 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const auto matrix = [=](const T* data) {
     return plain ? GemmB<T>::plain(data, rs, nr) : GemmB<T>::packed(data, k, nr);
   };
-  const int64_t rows_per_lane = ceil_div(s.lead, l.lanes(s.lead)) * per_lead;
-  const bool streamed = k * n > kStreamedWeights && rows_per_lane < 4 * kernel->mr;
-  if (streamed || l.few_rows(s.lead, macs)) {
+  if (streams_weights(l, s) || l.few_rows(s.lead, macs)) {
     // Cut the columns: every task reads its part of the weights once.
     const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), nr, 8 * nr);
     const GemmCopy copy = GemmCopy::of(*kernel, std::min(n, group), k, k, 1);
@@ -98,11 +96,8 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
 }
 
 void lower(Lowering& l) {
-  dispatch_float(l.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const DenseShape s = dense_shape(l.x_shape(0), l.x_shape(1));
-    lower_product<T>(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor, s, s.n, 1, l.y());
-  });
+  lower_dense_product(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor, l.y(),
+                      dense_shape(l.x_shape(0), l.x_shape(1)));
 }
 
 void gradient(GradientContext& g) {
@@ -285,6 +280,18 @@ bool register_all() {
 const bool registered = register_all();
 
 }  // namespace
+
+bool streams_weights(const Lowering& l, const DenseShape& s) {
+  const int64_t rows_per_lane = ceil_div(s.lead, l.lanes(s.lead)) * s.per_lead;
+  return s.k * s.n > kStreamedWeights && rows_per_lane < 4 * kernels<float>().mr;
+}
+
+void lower_dense_product(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId y,
+                         const DenseShape& s) {
+  dispatch_float(l.dtype(), [&](auto tag) {
+    lower_product<typename decltype(tag)::type>(l, x, w, bias, s, s.n, 1, y);
+  });
+}
 
 void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx,
                             const DenseShape& s) {

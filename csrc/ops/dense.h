@@ -13,6 +13,14 @@ struct DenseShape {
   int64_t rows() const { return lead * per_lead; }
 };
 
+// Whether the weights are so many for so few rows a lane that they should pass through the cache
+// once a step, not once a lane: the product is then cut in columns.
+bool streams_weights(const Lowering& l, const DenseShape& s);
+
+// Adds the steps of y = x w (+ bias, epilogue without a residual); bias may be kNoTensor.
+void lower_dense_product(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId y,
+                         const DenseShape& s);
+
 // Adds the steps of dx = dy w^T; k is the width of dy, n that of dx.
 void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx, const DenseShape& s);
 

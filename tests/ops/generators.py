@@ -262,6 +262,8 @@ def conv2d() -> Cases:
     yield conv_case((1, 17, 36, 40), (3, 3), 2, True)
     yield conv_case((1, 17, 36, 2), (2, 3), 40, False)
     yield conv_case((1, 13, 14, 40), (5, 3), 210, True)  # one image shared by many threads
+    yield conv_case((24, 4, 3, 520), (1, 1), 530, True)  # one product over all images
+    yield conv_case((24, 4, 3, 520), (1, 1), 530, False, (2, 2))
     yield conv_case((2, 4, 5, 3), (7, 7), 2, True)  # window larger than the image
     yield conv_case((1, 9, 9, 3), (2, 2), 4, True, (3, 3), padding="valid")  # cells never read
 
