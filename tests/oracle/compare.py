@@ -10,6 +10,9 @@ from tests.oracle.specs import Array
 # Tolerances are (relative, absolute).
 # Inference: sums of at most some hundred float32 products of size 1, so about 1e-6 apart.
 INFERENCE = (1e-5, 2e-6)
+# TensorFlow computes positions and weights of Lanczos's kernel in float32: up to 8e-6 off float64
+# in 3,000 images of 4x13 numbers of size 1, resized to 5x8 (pyframe's weights are float64).
+LANCZOS = (1e-5, 1e-5)
 # After 20 steps the rounding differences of both sides have been fed back 20 times; Adam and
 # RMSprop divide by the root of small second moments, which magnifies them again. A wrong formula
 # (epsilon inside or outside the root, an unscaled regularizer) shows at 1e-3 and more.
@@ -50,6 +53,8 @@ def compare(name: str, actual: Results, expected: Results) -> None:
         if key == "predict":
             inference = name.startswith(("layer/", "stack/", "norm/layer_"))
             rtol, atol = INFERENCE if inference else AFTER_TRAINING
+            if "lanczos" in name:
+                rtol, atol = LANCZOS
         if name.startswith("optimizer/"):
             rtol, atol = OPTIMIZER_FLOAT64 if "/float64_" in name else OPTIMIZER
         elif name.startswith("schedule/") or (name.startswith("weight/") and key == "value"):
