@@ -19,8 +19,6 @@ class Pyframe(Worker):
     def prepare(self, workload: Workload) -> Prepared | None:
         model = build(pyframe, workload)
         x, y = workload.data()
-        if workload.target == "classes":
-            y = workload.one_hot(y)
         prepared = self.prepared(model.count_params())
         if workload.kind == "predict":
 
@@ -31,6 +29,8 @@ class Pyframe(Worker):
             prepared.ways["predict"] = predict
             return prepared
 
+        if workload.target == "classes":
+            y = workload.one_hot(y)
         optimizer, loss = optimizer_and_loss(workload)
         model.compile(optimizer=optimizer, loss=loss)
         if workload.kind == "epoch":
