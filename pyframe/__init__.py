@@ -58,6 +58,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> object:
     # Not every program needs these: they are loaded when asked for.
     if name in ("applications", "datasets", "preprocessing"):

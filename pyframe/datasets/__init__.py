@@ -1,5 +1,25 @@
-"""Data sets: `mnist5k` is part of the package, `mnist` is downloaded once."""
+"""Data sets: `mnist5k` is part of the package, the others are downloaded once and checked."""
 
-from pyframe.datasets import mnist, mnist5k
+from pyframe.datasets import (
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    imdb,
+    mnist,
+    mnist5k,
+    reuters,
+)
 
-__all__ = ["mnist", "mnist5k"]
+__all__ = [
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "mnist5k",
+    "reuters",
+]

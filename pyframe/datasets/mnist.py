@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 
-from pyframe.datasets.arrays import Split, load_images
-from pyframe.utils.download import data_home, fetch
+from pyframe.datasets.arrays import KERAS_FILES, Split, load_images, locate
 
-URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+URL = f"{KERAS_FILES}mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
@@ -33,8 +31,4 @@ def load_data(path: str | PathLike[str] | None = None) -> tuple[Split, Split]:
         the IEEE 86(11), 1998. Y. LeCun and C. Cortes hold the copyright; the data set is under
         the Creative Commons Attribution-ShareAlike 3.0 licence.
     """
-    file = Path("mnist.npz" if path is None else path)
-    bare = file.parent == Path()
-    if path is None or (bare and not file.exists()):
-        file = fetch(URL, data_home() / "datasets" / file.name, SHA256, max_bytes=1 << 26)
-    return load_images(file, (28, 28), 10)
+    return load_images(locate(path, URL, SHA256, max_bytes=1 << 26), (28, 28), 10)
