@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 
 #include "bind/convert.h"
@@ -29,6 +30,17 @@ void assign(Variable& v, const py::object& like) {
   gather_rows(type, static_cast<const char*>(source.data()), size, nullptr, 0, 1, v.spec().dtype,
               v.data());
   v.touch();
+}
+
+bool has_nan(const py::array& array) {
+  SourceType type;
+  const py::array values = contiguous(array, "the array", &type);
+  if (values.size() == 0 || (type != SourceType::kF32 && type != SourceType::kF64)) return false;
+  const py::gil_scoped_release release;
+  const int64_t n = values.size();
+  return type == SourceType::kF32
+             ? std::isnan(kernels<float>().max(static_cast<const float*>(values.data()), n))
+             : std::isnan(kernels<double>().max(static_cast<const double*>(values.data()), n));
 }
 
 TensorId add_constant(Graph& graph, const py::object& like) {
@@ -133,6 +145,7 @@ void bind_graph(py::module_& m) {
   m.def("infer_shapes", &inferred, py::arg("name"), py::arg("shapes"), py::arg("dtypes"),
         py::arg("attrs"));
   m.def("operators", &operator_names);
+  m.def("has_nan", &has_nan, py::arg("array"));
 }
 
 }  // namespace pyframe

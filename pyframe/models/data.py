@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyframe import _core
 from pyframe.errors import DataError
 from pyframe.models.compiled import Head
 from pyframe.models.inputs import check_inputs, unwrap
@@ -56,21 +57,25 @@ def check_target(
     if array.ndim == 0 or len(array) != rows:
         length = "no length" if array.ndim == 0 else f"{len(array)} rows"
         raise DataError(f"`x` has {rows} rows, but `{name}` has {length}.")
-    if array.dtype.kind == "f":
-        bad = np.isnan(array)
-        if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise DataError(
-                f"`{name}` holds {int(bad.sum())} NaN, the first at index {where}. Remove these "
-                "samples."
-            )
     shape: tuple[int | None, ...] = (None, *array.shape[1:])
-    if head.takes_class_numbers(shape, output_shape):
-        ignored = head.ignored_class(shape, output_shape)
-        kept = array if ignored is None else array[array != ignored]
+    classes = head.takes_class_numbers(shape, output_shape)
+    spec = Spec(shape, "int32" if classes else common_float([model.dtype]))
+    _check_values(head, array, spec, output_shape, name)
+    return array, spec
+
+
+def _check_values(head: Head, y: Array, spec: Spec, output_shape: Shape, name: str) -> None:
+    if y.dtype.kind == "f" and _core.has_nan(y):
+        bad = np.isnan(y)
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            f"`{name}` holds {int(bad.sum())} NaN, the first at index {where}. Remove these "
+            "samples."
+        )
+    if spec.dtype == "int32":
+        ignored = head.ignored_class(spec.shape, output_shape)
+        kept = y if ignored is None else y[y != ignored]
         _check_class_numbers(kept, output_shape, name)
-        return array, Spec(shape, "int32")
-    return array, Spec(shape, common_float([model.dtype]))
 
 
 def _encoded(y: Any, name: str) -> Any:
@@ -165,6 +170,28 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
         ShapeError: for shapes that do not fit the model.
         ConfigurationError: if the losses or metrics of `compile` are not for these outputs.
     """
+    if sample_weight is not None or not (_is_plain(x) and _is_plain(y) and len(x) == len(y)):
+        return _check_parts(model, x, y, sample_weight)
+    # Of arrays like earlier ones, which were found to fit, only the values are looked at.
+    key = ("batch", x.shape[1:], x.dtype, y.shape[1:], y.dtype)
+    known: BatchSpec | None = model.functions().get(key)
+    if known is not None:
+        outputs = model.outputs_spec
+        head, target = model.compiled_state.heads_for(outputs)[0], known.targets[0]
+        assert target is not None
+        _check_values(head, y, target, outputs.shapes[0], "y")
+        return Batch([x], [y], [], known)
+    batch = _check_parts(model, x, y, None)
+    if len(batch.arrays) == 2 and batch.inputs[0] is x and batch.targets[0] is y:
+        model.functions()[key] = batch.spec
+    return batch
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) is np.ndarray and value.size > 0 and value.flags.c_contiguous
+
+
+def _check_parts(model: Any, x: Any, y: Any, sample_weight: Any) -> Batch:
     inputs, structure = check_inputs(model, x)
     rows = len(inputs[0])
     outputs = model.outputs_spec

@@ -290,6 +290,8 @@ def flatten_logs(logs: Logs, compiled: Compiled, return_dict: bool) -> Any:
     """
     if return_dict:
         return logs
+    if len(logs) == 1:
+        return logs["loss"]
     own = [entry.metric.name for entry in compiled.entries]
     first = [key for key in dict.fromkeys(["loss", *own, *compiled.loss_keys]) if key in logs]
     values = [logs[key] for key in [*first, *sorted(set(logs) - set(first))]]

@@ -204,8 +204,15 @@ class Trainer(LegacyMethods):
                 run.logs |= {f"val_{name}": value for name, value in found.items()}
             hooks.on_epoch_end(epoch, run.logs)
         if run.logs:
-            self.optimizer.finalize_variable_values(self.trainable_weights)
+            self.optimizer.finalize_variable_values(self._trained_weights())
         hooks.on_train_end(run.logs)
+
+    def _trained_weights(self) -> list[Any]:
+        # The search through all layers takes longer than a step of a small model.
+        found: list[Any] | None = self.functions().get(("trained",))
+        if found is None:
+            found = self.functions()["trained",] = self.trainable_weights
+        return found
 
     def _explain(self, batch: int, epoch: int, advance: Advance, on_nan: str, hooks: Any) -> bool:
         arrays = advance.batch()

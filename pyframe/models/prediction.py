@@ -33,7 +33,7 @@ class Predictor(Layer):
     """
 
     # Plans by (shape, dtype) of the input, for calls that need no further check.
-    _ready: dict[tuple[tuple[int, ...], str, str], _core.Plan]
+    _ready: dict[tuple[tuple[int, ...], Any, str], _core.Plan]
 
     @property
     def outputs_spec(self) -> Outputs:
@@ -68,7 +68,7 @@ class Predictor(Layer):
         ready = self.__dict__.get("_ready")
         if ready is None or self._functions_version != structure_version():
             return None
-        plan: _core.Plan | None = ready.get((x.shape, x.dtype.char, _core.get_conv_algorithm()))
+        plan: _core.Plan | None = ready.get((x.shape, x.dtype, _core.get_conv_algorithm()))
         return plan if x.flags.c_contiguous else None
 
     def _run_whole(self, x: Any, training: bool = False) -> Any:
@@ -82,7 +82,7 @@ class Predictor(Layer):
             ready = self.__dict__.setdefault("_ready", {})
             if len(ready) >= _READY_LIMIT:
                 ready.clear()
-            ready[x.shape, x.dtype.char, _core.get_conv_algorithm()] = plan
+            ready[x.shape, x.dtype, _core.get_conv_algorithm()] = plan
         return outputs[0]
 
     def functions(self) -> dict[Any, Any]:

@@ -174,3 +174,17 @@ def test_threads_and_isa_are_checked() -> None:
     assert _core.get_isa() in _core.isa_levels()
     assert _core.get_num_threads() >= 1
     assert _core.measure_fma_peak(1) > 1e8
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1, 15, 16, 100])
+def test_has_nan_finds_one_anywhere(dtype: str, size: int) -> None:
+    array = np.full(size, np.inf, dtype)
+    assert not _core.has_nan(array)
+    assert not _core.has_nan(array[:0])
+    assert not _core.has_nan(np.ones(size, "int32"))
+    for i in range(size):
+        array[i] = np.nan
+        assert _core.has_nan(array)
+        assert _core.has_nan(array[::-1])
+        array[i] = -np.inf

@@ -248,6 +248,42 @@ def test_a_refused_fit_changes_nothing() -> None:
     model.fit(X, Y, verbose=0)
 
 
+LATER_MISTAKES = [
+    ("NaN", with_nan(ONE_HOT), r"3 NaN, the first at index \(4, 0\)"),
+    ("rows", ONE_HOT[:-1], "70 rows, but `y` has 69"),
+    ("class", Y + 1, "class number 3"),
+    ("whole", Y + 0.5, "whole class numbers"),
+]
+
+
+@pytest.mark.parametrize(("y", "text"), [pytest.param(*c, id=n) for n, *c in LATER_MISTAKES])
+def test_arrays_like_earlier_ones_are_looked_at_again(y: np.ndarray, text: str) -> None:
+    model = categorical() if y.ndim == 2 else sparse()
+    good = np.resize(ONE_HOT if y.ndim == 2 else Y, (70, *y.shape[1:])).astype(y.dtype)
+    for _ in range(2):
+        model.train_on_batch(X, good)
+    before = model.get_weights()
+    with pytest.raises(DataError, match=text):
+        model.train_on_batch(X, y)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_arrays_like_earlier_ones_after_another_compile() -> None:
+    model = categorical()
+    model.train_on_batch(X, ONE_HOT)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ShapeError, match="categorical_crossentropy"):
+        model.train_on_batch(X, ONE_HOT)
+
+
+def test_byte_order_is_part_of_the_dtype() -> None:
+    model = categorical()
+    foreign = X.astype(">f4"), ONE_HOT.astype(">f8")
+    assert model.test_on_batch(X, ONE_HOT) == model.test_on_batch(*foreign)
+    np.testing.assert_array_equal(model.predict(X[:9]), model.predict(foreign[0][:9]))
+
+
 def test_targets_with_an_axis_of_one_are_repaired() -> None:
     model = ending(1, None, "mse")
     assert model.test_on_batch(X, Y) == pytest.approx(model.test_on_batch(X, Y[:, None]))
