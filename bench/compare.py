@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from bench.frameworks import FRAMEWORKS, OPTIONAL, Process, WorkerError, limit_to_cpus
-from bench.table import markdown
+from bench.frameworks import FRAMEWORKS, Process, WorkerError, limit_to_cpus
+from bench.table import check_marks, markdown, replace_table
 from bench.workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -33,10 +33,15 @@ def arguments() -> argparse.Namespace:
                         help="the workloads to run, unless --workloads names some")  # fmt: skip
     parser.add_argument("--workloads", nargs="*", choices=WORKLOADS)
     names = [f.name for f in FRAMEWORKS]
-    parser.add_argument("--frameworks", nargs="*", choices=names,
-                        default=[n for n in names if n not in OPTIONAL])  # fmt: skip
+    parser.add_argument("--frameworks", nargs="*", choices=names, default=names)
+    parser.add_argument("--prepare-seconds", type=float, default=240,
+                        help="a framework that prepares longer is left out")  # fmt: skip
+    parser.add_argument("--write", type=Path, nargs="*", default=[], metavar="FILE",
+                        help="Markdown files to put the table into")  # fmt: skip
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
+    for path in options.write:
+        check_marks(path)  # now, not after the run
     if options.workloads is None:
         options.workloads = [
             name for name, w in WORKLOADS.items() if options.group in (w.group, "all")
@@ -73,11 +78,14 @@ def measure(
 ) -> dict[str, Any]:
     """Prepares every worker, then lets them take turns."""
     results: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     iterations: dict[str, int] = {}
     for name, worker in workers.items():
+        limit = options.prepare_seconds
         try:
-            ready = worker.ask("prepare", workload=workload.name)
+            ready = worker.ask("prepare", limit, workload=workload.name, budget=limit / 4)
         except WorkerError as error:
+            left_out[name] = str(error)
             say(f"  {name}: {error}")
             continue
         if ready["seconds"] is None:
@@ -101,13 +109,20 @@ def measure(
     rounds = min(options.rounds, LARGE_ROUNDS) if workload.group == "large" else options.rounds
     for turn in range(rounds):
         names = list(results)
-        names = names[turn % len(names) :] + names[: turn % len(names)] if names else names
-        for name in names:
-            before = {n: workers[n].cpu_seconds() for n in names if n != name}
-            reply = workers[name].ask("run", workload=workload.name, iterations=iterations[name])
+        first = turn % max(1, len(names))
+        for name in names[first:] + names[:first]:
+            before = {n: workers[n].cpu_seconds() for n in results if n != name}
+            try:
+                reply = workers[name].ask(
+                    "run", workload=workload.name, iterations=iterations[name]
+                )
+            except WorkerError as error:
+                left_out[name] = str(error)
+                say(f"  {name}: {error}")
+                del results[name]
+                continue
             for n, used in before.items():
-                now = workers[n].cpu_seconds()
-                idle[n] += (now or 0) - (used or 0)
+                idle[n] += (workers[n].cpu_seconds() or 0) - (used or 0)
             results[name]["rounds"].append(reply["seconds"] / iterations[name])
             time.sleep(PAUSE)
         if "pyframe" in workers:
@@ -122,7 +137,7 @@ def measure(
             say(f"  {name} used {idle[name]:.2f} s of CPU while others were measured")
         say(f"  {name}: {1e3 * result['median']:.4g} ms ({result['way']})")
     peak = max(peaks) if peaks else None
-    return {"flops": workload.flops, "peak": peak, "results": results}
+    return {"flops": workload.flops, "peak": peak, "results": results, "left_out": left_out}
 
 
 def measure_memory(
@@ -136,7 +151,9 @@ def measure_memory(
             continue
         worker = Process(framework, interpreter, options.threads, log)
         try:
-            worker.ask("prepare", workload=workload.name, way=result["way"])
+            worker.ask(
+                "prepare", options.prepare_seconds, workload=workload.name, way=result["way"]
+            )
             result["peak_rss"] = worker.ask("steps", workload=workload.name, iterations=3)[
                 "peak_rss"
             ]
@@ -180,6 +197,8 @@ def main() -> None:
             for worker in workers.values():
                 worker.close()
     print(markdown(report))
+    for path in options.write:
+        replace_table(path, report)
 
 
 if __name__ == "__main__":

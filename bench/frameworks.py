@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -42,8 +44,9 @@ FRAMEWORKS = (
               environment={"TF_ENABLE_ONEDNN_OPTS": "0"}),
     Framework("jax", "JAX", ("jax",), "jax_worker"),
     Framework("onnxruntime", "ORT", ("onnxruntime", "onnx"), "ort_worker"),
+    Framework("openvino", "OPENVINO", ("openvino", "onnx"), "openvino_worker"),
+    Framework("ncnn", "NCNN", ("ncnn", "pnnx", "torch"), "ncnn_worker"),
 )  # fmt: skip
-OPTIONAL = ("keras (no oneDNN)",)
 
 
 class WorkerError(Exception):
@@ -55,7 +58,10 @@ class Process:
 
     def __init__(self, framework: Framework, interpreter: str, threads: int, log: IO[str]) -> None:
         self.name = framework.name
-        environment = {
+        self._command = [
+            interpreter, "-m", f"bench.workers.{framework.script}", *framework.arguments
+        ]  # fmt: skip
+        self._environment = {
             **os.environ,
             **framework.environment,
             "OMP_NUM_THREADS": str(threads),
@@ -63,27 +69,40 @@ class Process:
             "PYFRAME_NUM_THREADS": str(threads),
             "PYFRAME_BENCH_THREADS": str(threads),
         }
-        command = [interpreter, "-m", f"bench.workers.{framework.script}", *framework.arguments]
+        self._log = log
+        self._start()
+
+    def _start(self) -> None:
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, encoding="utf-8",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            self._command, cwd=ROOT, env=self._environment, text=True, encoding="utf-8",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True,
         )  # fmt: skip
 
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+    def ask(self, do: str, timeout: float | None = None, **request: Any) -> dict[str, Any]:
+        """The worker's reply; one that ends, or is silent for `timeout` seconds, starts anew."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError as error:
-            raise WorkerError("the worker has ended") from error
+            raise self._renewed("the worker has ended") from error
+        if timeout is not None and not select.select([self.process.stdout], [], [], timeout)[0]:
+            os.killpg(self.process.pid, signal.SIGKILL)  # with the compilers it has started
+            raise self._renewed(f"no result in {timeout:.0f} s")
         line = self.process.stdout.readline()
         if not line:
-            raise WorkerError(f"the worker has ended with status {self.process.wait()}")
+            raise self._renewed(f"the worker has ended with status {self.process.wait()}")
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise WorkerError(reply["error"])
         return reply
+
+    def _renewed(self, message: str) -> WorkerError:
+        """Puts a fresh process in the place of one that is lost."""
+        self.process.wait()
+        self._start()
+        return WorkerError(message)
 
     def cpu_seconds(self) -> float | None:
         """CPU time used so far, to see that a waiting worker really waits (Linux)."""

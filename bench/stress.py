@@ -13,7 +13,7 @@ import time
 from statistics import median
 
 from bench.compare import PAUSE, say, start_workers
-from bench.frameworks import FRAMEWORKS, OPTIONAL, Process, WorkerError, limit_to_cpus
+from bench.frameworks import FRAMEWORKS, Process, WorkerError, limit_to_cpus
 from bench.workloads import WORKLOADS
 
 DEFAULT = ("mlp_slide_b32_train", "lenet_slide_b32_train", "mnist_convnet_b128_train")
@@ -26,8 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--round-ms", type=float, default=100, help="length of one turn")
     parser.add_argument("--workloads", nargs="*", default=list(DEFAULT), choices=WORKLOADS)
     names = [f.name for f in FRAMEWORKS]
-    parser.add_argument("--frameworks", nargs="*", choices=names,
-                        default=[n for n in names if n not in OPTIONAL])  # fmt: skip
+    parser.add_argument("--frameworks", nargs="*", choices=names, default=names)
     return parser.parse_args()
 
 

@@ -1,11 +1,15 @@
-"""Prints bench/results.json as a table for README.md: python -m bench.table [results.json]"""
+"""The table of bench.compare: python -m bench.table [--results FILE] [--write README.md ...]
 
+Prints bench/results.json as Markdown, or puts it in the place of the table in Markdown files.
+"""
+
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 Report = dict[str, Any]
+BEGIN, END = "<!-- bench.compare: begin -->\n", "<!-- bench.compare: end -->\n"
 
 
 def duration(seconds: float) -> str:
@@ -44,13 +48,23 @@ def memory(report: Report, peers: list[str]) -> list[str]:
     return ["", "| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines]
 
 
+def left_out(report: Report) -> list[str]:
+    """Frameworks that a row should have and has not."""
+    missing = [
+        f"{peer} in `{name}` ({reason})"
+        for name, measured in report["workloads"].items()
+        for peer, reason in measured.get("left_out", {}).items()
+    ]
+    return ["", f"Left out: {'; '.join(missing)}."] if missing else []
+
+
 def markdown(report: Report) -> str:
     peers = [name for name in report["versions"] if name != "pyframe"]
     head = ["workload", "pyframe", *peers, "faster than the best peer", "GFLOP/s", "% of FMA peak"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, measured in report["workloads"].items():
         lines.append("| " + " | ".join(row(name, measured, peers)) + " |")
-    lines += memory(report, peers)
+    lines += memory(report, peers) + left_out(report)
     peaks = [w["peak"] for w in report["workloads"].values() if w["peak"]]
     peak = f", FMA peak {max(peaks) / 1e9:.0f} GFLOP/s" if peaks else ""
     versions = "; ".join(dict.fromkeys(report["versions"].values()))
@@ -62,6 +76,31 @@ def markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
+def check_marks(path: Path) -> str:
+    """The text of a file that has a place for the table, between two marks."""
+    text = path.read_text(encoding="utf-8")
+    if not 0 <= text.find(BEGIN) < text.find(END):
+        raise SystemExit(f"{path} has no place for the table: two lines {BEGIN!r} and {END!r}")
+    return text
+
+
+def replace_table(path: Path, report: Report) -> None:
+    text = check_marks(path)
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    path.write_text(f"{text[:begin]}\n{markdown(report)}\n\n{text[end:]}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.table", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path(__file__).with_name("results.json"))
+    parser.add_argument("--write", type=Path, nargs="*", default=[], metavar="FILE")
+    options = parser.parse_args()
+    report = json.loads(options.results.read_text(encoding="utf-8"))
+    for path in options.write:
+        replace_table(path, report)
+    if not options.write:
+        print(markdown(report))
+
+
 if __name__ == "__main__":
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("results.json")
-    print(markdown(json.loads(path.read_text(encoding="utf-8"))))
+    main()

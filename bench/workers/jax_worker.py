@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from bench.workers import jax_networks
 from bench.workers.protocol import Prepared, Run, Worker, serve
 from bench.workloads import Workload
 
@@ -110,12 +111,13 @@ class Jax(Worker):
         return layers, zeros(layers), zeros(layers), jnp.float32(0), jax.random.PRNGKey(0)
 
     def prepare(self, workload: Workload) -> Prepared | None:
-        if workload.group == "large":
-            return None  # the gradients of its convolutions take seconds a step
-        leaves = jax.tree_util.tree_leaves(parameters(workload.model))
+        if workload.group == "large" and workload.kind != "predict":
+            return None  # XLA's gradients of convolutions on CPUs take seconds a step
+        call, weights = self.network(workload)
+        leaves = jax.tree_util.tree_leaves(weights)
         prepared = self.prepared(sum(leaf.size for leaf in leaves))
         if workload.kind == "predict":
-            prepared.ways = {"jit": self.predict(workload)}
+            prepared.ways = {"jit": self.predict(workload, call, weights)}
         elif workload.kind == "train":
             prepared.ways = {"jit, donated": self.train(workload)}
         else:
@@ -124,9 +126,16 @@ class Jax(Worker):
             }  # fmt: skip
         return prepared
 
-    def predict(self, workload: Workload) -> Run:
-        layers = self.state(workload)[0]
-        call = jax.jit(lambda p, x: jax.nn.softmax(logits_of(workload.model, p, x)))
+    def network(self, workload: Workload) -> tuple[Any, Any]:
+        """The prediction as a function of weights and inputs, and the weights."""
+        if workload.group == "large":
+            return jax_networks.build(workload)
+        model = workload.model
+        return lambda w, x: jax.nn.softmax(logits_of(model, w, x)), parameters(model)
+
+    def predict(self, workload: Workload, network: Any, weights: Any) -> Run:
+        layers = jax.device_put(weights)
+        call = jax.jit(network)
         x = jax.device_put(workload.data()[0])
 
         def run(iterations: int) -> None:

@@ -59,11 +59,17 @@ def timed(run: Run, iterations: int) -> float:
     return time.perf_counter() - start
 
 
-def warm_up(run: Run, seconds: float = 0.3) -> float:
-    """Compiles, allocates and starts threads; returns seconds an iteration."""
-    for _ in range(3):
-        run(1)
-    iterations, spent, best = 1, 0.0, float("inf")
+def warm_up(run: Run, seconds: float = 0.3, limit: float = float("inf")) -> float:
+    """Compiles, allocates and starts threads; returns seconds an iteration.
+
+    Stops early when an iteration takes more than `limit` seconds.
+    """
+    run(1)
+    run(1)
+    elapsed = timed(run, 1)
+    if elapsed > limit:
+        return elapsed
+    iterations, spent, best = 1, 0.0, elapsed
     while spent < seconds:
         elapsed = timed(run, iterations)
         spent += elapsed
@@ -73,13 +79,20 @@ def warm_up(run: Run, seconds: float = 0.3) -> float:
     return best
 
 
-def speeds_of(ways: dict[str, Run]) -> tuple[dict[str, float], dict[str, str]]:
-    """Seconds an iteration of every way, and the errors of ways that do not work."""
+def speeds_of(ways: dict[str, Run], budget: float) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds an iteration of every way, and why others have none.
+
+    Once `budget` seconds are spent, and one way works, the rest is not tried.
+    """
     speeds: dict[str, float] = {}
     errors: dict[str, str] = {}
+    start = time.perf_counter()
     for name, run in ways.items():
+        if speeds and time.perf_counter() - start > budget:
+            errors[name] = f"not tried: the ways before it took more than {budget:.0f} s"
+            continue
         try:
-            speeds[name] = warm_up(run)
+            speeds[name] = warm_up(run, limit=3 * min(speeds.values(), default=float("inf")))
         except Exception as error:
             errors[name] = f"{type(error).__name__}: {error}"[:500]
     if not speeds:
@@ -107,7 +120,7 @@ def serve(worker: Worker) -> None:
                 if worker.only is not None:
                     chosen[workload.name] = prepared.ways[worker.only]
                     return {"parameters": prepared.parameters}
-                speeds, errors = speeds_of(prepared.ways)
+                speeds, errors = speeds_of(prepared.ways, request.get("budget", 60))
                 way = min(speeds, key=lambda name: speeds[name])
                 chosen[workload.name] = prepared.ways[way]
                 return {"seconds": speeds[way], "way": way, "ways": speeds, "errors": errors,
