@@ -199,6 +199,7 @@ void PlanBuilder::lower() {
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const TensorSpec spec = plan_.output_specs_[i];
     if (spec.shape.empty()) {
+      if (i == 0) loss_step_ = static_cast<int>(plan_.steps_.size());
       dispatch_any(spec.dtype, [&](auto tag) {
         using T = typename decltype(tag)::type;
         lowering.tasks("output", 1, {read_whole(outputs_[i])}, 1, [=](const Call& c) {

@@ -46,6 +46,7 @@ class PlanBuilder {
   std::vector<int> epilogue_of_;     // by node, -1: none
   std::vector<bool> kept_;           // by node
   std::vector<bool> constant_;       // by step
+  int loss_step_ = -1;               // hands out scalar output 0, which decides about effects
 };
 
 }  // namespace pyframe

@@ -124,6 +124,9 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call) const {
   size_t i = segment.steps.size() - 1;
   while (segment.first_task[i] > task) --i;
   const Step& step = steps_[static_cast<size_t>(segment.steps[i])];
+  // The loss is known before the first effect, see dependencies().
+  if (step.effect && call.not_finite != nullptr && call.not_finite->load(std::memory_order_relaxed))
+    return;
   call.operands = step.operands.data();
   call.begin = task - segment.first_task[i];
   call.end = call.begin + 1;
@@ -181,7 +184,6 @@ void Plan::run_thread(Running& run, int thread, int threads) {
   for (int64_t step = 0; step < run.last_step.load(std::memory_order_relaxed); ++step) {
     call.first_row = run.start + step * run.batch;
     for (size_t g = run.first_segment; g < run.last_segment; ++g) {
-      if (segments_[g].effects && run.not_finite.load(std::memory_order_relaxed)) break;
       run_segment(g, step, run, call, thread, threads);
     }
     // Thread 0 closes the step: it alone reads the scalars, and only then may the next begin.

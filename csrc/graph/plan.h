@@ -23,7 +23,7 @@ struct Segment {
   int64_t tasks = 0;
   std::vector<int> steps;
   std::vector<int64_t> first_task;  // of each step, task segments
-  bool effects = false;             // updates variables; such segments come last
+  bool effects = false;             // some of them update variables
   bool prologue = false;   // depends on variables alone (packed weights); such segments come first
   size_t local_bytes = 0;  // chunk memory of one thread
 };
@@ -66,6 +66,7 @@ class Plan {
 
  private:
   friend class PlanBuilder;
+  friend class Scheduler;
   struct Frame;
   struct Running;
 

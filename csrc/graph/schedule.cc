@@ -2,8 +2,12 @@
 //
 // Row steps over the same number of rows are run together, chunk by chunk, as far as their
 // dependencies allow: what one step writes the next finds in the cache, and no barrier is needed
-// between them. Task steps on which no row step waits (weight gradients, updates, metrics) are put
-// off until the rows are done, so that they do not cut a row segment in two.
+// between them. Small task steps on which no row step waits (metrics, sums of small gradients) are
+// put off until another task segment comes, so that they do not cut a row segment in two.
+//
+// Large tensors are kept for as short a time as possible: a task step that touches one runs as soon
+// as it can (the gradient of a kernel, then its update, whose memory the next gradient gets), and a
+// packed kernel, which needs nothing but a variable, is made just before it is wanted.
 #include <algorithm>
 #include <map>
 
@@ -11,6 +15,11 @@
 
 namespace pyframe {
 namespace {
+
+// A tensor from this size on is worth a barrier.
+constexpr int64_t kLarge = 256 * 1024;
+// Packed kernels are made this far ahead, so that row steps with small kernels stay together.
+constexpr int64_t kPackedAhead = 4 * 1024 * 1024;
 
 struct Users {
   std::vector<int> writers, readers, effects;
@@ -34,20 +43,30 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
     for (int other : on)
       if (other != step) result[static_cast<size_t>(step)].push_back(other);
   };
+  const auto updates = [&](int effect, TensorId tensor) {
+    for (const Operand& operand : steps[static_cast<size_t>(effect)].operands)
+      if (root(operand.tensor) == tensor && operand.access != Access::kRead) return true;
+    return false;
+  };
   for (const auto& [tensor, u] : users) {
     for (int reader : u.readers) depend(reader, u.writers);
     for (size_t e = 0; e < u.effects.size(); ++e) {
       const int effect = u.effects[e];
       depend(effect, u.writers);
-      bool updates = false;
-      for (const Operand& operand : steps[static_cast<size_t>(effect)].operands)
-        updates = updates || (root(operand.tensor) == tensor && operand.access != Access::kRead);
-      if (updates) depend(effect, u.readers);
-      // Effects on one variable keep their order; two that only read it need none, but such
-      // pairs are rare and short.
-      depend(effect,
-             std::vector<int>(u.effects.begin(), u.effects.begin() + static_cast<int64_t>(e)));
+      const bool update = updates(effect, tensor);
+      if (update) depend(effect, u.readers);
+      // Effects on one variable keep their order.
+      for (size_t before = 0; before < e; ++before)
+        if (update || updates(u.effects[before], tensor)) depend(effect, {u.effects[before]});
     }
+  }
+  // A run that finds the loss not finite leaves all effects out.
+  if (loss_step_ >= 0)
+    for (size_t s = 0; s < steps.size(); ++s)
+      if (steps[s].effect) depend(static_cast<int>(s), {loss_step_});
+  for (std::vector<int>& list : result) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
   }
   return result;
 }
@@ -74,103 +93,214 @@ std::vector<bool> PlanBuilder::constant_steps(const std::vector<std::vector<int>
   return constant;
 }
 
-void PlanBuilder::schedule() {
-  std::vector<Step>& steps = plan_.steps_;
-  const auto count = static_cast<int>(steps.size());
-  const std::vector<std::vector<int>> depends = dependencies();
-  constant_ = constant_steps(depends);
-  auto constants_left = std::count(constant_.begin(), constant_.end(), true);
-  std::vector<bool> feeds_rows(steps.size(), false);
-  // Steps are in topological order but for effects, which come last and feed no rows.
-  for (int s = count - 1; s >= 0; --s)
-    for (int d : depends[static_cast<size_t>(s)])
-      if (steps[static_cast<size_t>(s)].partition == Partition::kRows ||
-          feeds_rows[static_cast<size_t>(s)])
-        feeds_rows[static_cast<size_t>(d)] = true;
+// The state of scheduling.
+class Scheduler {
+ public:
+  Scheduler(Plan& plan, std::vector<std::vector<int>> depends, std::vector<bool> constant,
+            std::vector<TensorId> roots)
+      : plan_(plan),
+        steps_(plan.steps_),
+        depends_(std::move(depends)),
+        constant_(std::move(constant)),
+        roots_(std::move(roots)),
+        state_(steps_.size(), kWaiting),
+        constants_left_(std::count(constant_.begin(), constant_.end(), true)) {
+    classify();
+  }
 
+  void run() {
+    const Lowering lanes_of(plan_.tensors_, plan_.steps_, plan_.work_, 1);
+    for (size_t left = steps_.size(); left > 0;) {
+      Segment segment;
+      const std::vector<int> packs = wanted_packs(true);
+      const int row_start = first_ready_row();
+      if (row_start >= 0 && packs.empty() && !has_urgent_task())
+        fill_rows(segment, row_start, lanes_of);
+      else
+        fill_tasks(segment, packs);
+      check(!segment.steps.empty(), "internal error: the steps of a plan wait for each other");
+      left -= segment.steps.size();
+      finish(std::move(segment));
+    }
+  }
+
+ private:
   enum State : char { kWaiting, kCurrent, kDone };
-  std::vector<State> state(steps.size(), kWaiting);
-  // Effects come last of all: a run that finds the loss not finite leaves before them.
-  auto before_effects =
-      std::count_if(steps.begin(), steps.end(), [](const Step& s) { return !s.effect; });
-  const auto ready = [&](int s) {
-    if (state[static_cast<size_t>(s)] != kWaiting) return false;
-    if (steps[static_cast<size_t>(s)].effect && before_effects > 0) return false;
-    if (!constant_[static_cast<size_t>(s)] && constants_left > 0) return false;
-    for (int d : depends[static_cast<size_t>(s)])
-      if (state[static_cast<size_t>(d)] != kDone) return false;
+
+  const Step& step(int s) const { return steps_[static_cast<size_t>(s)]; }
+  State& state(int s) { return state_[static_cast<size_t>(s)]; }
+  bool is_row(int s) const { return step(s).partition == Partition::kRows; }
+  int count() const { return static_cast<int>(steps_.size()); }
+
+  int64_t bytes(const Operand& operand) const {
+    const PlanTensor& t = plan_.tensors_[static_cast<size_t>(operand.tensor)];
+    return element_count(t.spec.shape) * static_cast<int64_t>(dtype_size(t.spec.dtype)) * t.copies;
+  }
+
+  int64_t bytes_written(int s) const {
+    int64_t total = 0;
+    for (const Operand& operand : step(s).operands)
+      if (operand.access == Access::kWrite) total += bytes(operand);
+    return total;
+  }
+
+  bool is_large(int s) const {
+    for (const Operand& operand : step(s).operands) {
+      const TensorKind kind = plan_.tensors_[static_cast<size_t>(root(operand.tensor))].kind;
+      if (kind != TensorKind::kVariable && kind != TensorKind::kConstant &&
+          bytes(operand) >= kLarge)
+        return true;
+    }
+    return false;
+  }
+
+  TensorId root(TensorId id) const { return roots_[static_cast<size_t>(id)]; }
+
+  void classify() {
+    feeds_rows_.assign(steps_.size(), false);
+    large_.assign(steps_.size(), false);
+    pack_.assign(steps_.size(), false);
+    // Steps are in topological order but for effects, which come last and feed no rows.
+    for (int s = count() - 1; s >= 0; --s)
+      for (int d : depends_[static_cast<size_t>(s)])
+        if (is_row(s) || feeds_rows_[static_cast<size_t>(s)])
+          feeds_rows_[static_cast<size_t>(d)] = true;
+    for (int s = 0; s < count(); ++s) {
+      const auto at = static_cast<size_t>(s);
+      large_[at] = !is_row(s) && is_large(s);
+      pack_[at] = large_[at] && !constant_[at] && !step(s).effect && depends_[at].empty();
+    }
+  }
+
+  bool ready(int s) {
+    if (state(s) != kWaiting) return false;
+    if (!constant_[static_cast<size_t>(s)] && constants_left_ > 0) return false;
+    for (int d : depends_[static_cast<size_t>(s)])
+      if (state(d) != kDone) return false;
     return true;
-  };
+  }
+
+  int first_ready_row() {
+    for (int s = first_left_; s < count(); ++s)
+      if (is_row(s) && ready(s)) return s;
+    return -1;
+  }
+
+  // A task that row steps wait for, or that frees large tensors.
+  bool has_urgent_task() {
+    for (int s = first_left_; s < count(); ++s)
+      if (!is_row(s) && !pack_[static_cast<size_t>(s)] &&
+          (feeds_rows_[static_cast<size_t>(s)] || large_[static_cast<size_t>(s)]) && ready(s))
+        return true;
+    return false;
+  }
+
+  // The packed kernels that are missing for what could run next if the current segment were done:
+  // row steps up to the next barrier and the tasks behind them, in order, as far as memory ahead
+  // reaches; at least one if `any`.
+  std::vector<int> wanted_packs(bool any) {
+    std::vector<int> packs;
+    if (constants_left_ > 0) return packs;
+    int64_t total = 0;
+    std::vector<bool> reached(steps_.size(), false);
+    for (int s = first_left_; s < count(); ++s) {
+      const auto at = static_cast<size_t>(s);
+      if (state(s) != kWaiting || pack_[at] || (!is_row(s) && !feeds_rows_[at] && !large_[at]))
+        continue;
+      bool open = true;
+      for (int d : depends_[at])
+        open = open && (state(d) != kWaiting || reached[static_cast<size_t>(d)] ||
+                        pack_[static_cast<size_t>(d)]);
+      if (!open) continue;
+      for (int d : depends_[at]) {
+        if (!pack_[static_cast<size_t>(d)] || state(d) != kWaiting ||
+            reached[static_cast<size_t>(d)])
+          continue;
+        total += bytes_written(d);
+        if (total > kPackedAhead && !(any && packs.empty())) return packs;
+        reached[static_cast<size_t>(d)] = true;
+        packs.push_back(d);
+      }
+      reached[at] = is_row(s);
+    }
+    return packs;
+  }
+
   // May s follow the steps of the current row segment without a barrier?
-  const auto can_join = [&](int s) {
-    if (state[static_cast<size_t>(s)] != kWaiting) return false;
-    if (constant_[static_cast<size_t>(s)] != (constants_left > 0)) return false;
-    const Step& step = steps[static_cast<size_t>(s)];
-    for (int d : depends[static_cast<size_t>(s)]) {
-      if (state[static_cast<size_t>(d)] == kDone) continue;
-      if (state[static_cast<size_t>(d)] == kWaiting) return false;
-      for (const Operand& from : steps[static_cast<size_t>(d)].operands)
-        for (const Operand& to : step.operands)
+  bool can_join(int s) {
+    if (state(s) != kWaiting) return false;
+    if (constant_[static_cast<size_t>(s)] != (constants_left_ > 0)) return false;
+    for (int d : depends_[static_cast<size_t>(s)]) {
+      if (state(d) == kDone) continue;
+      if (state(d) == kWaiting) return false;
+      for (const Operand& from : step(d).operands)
+        for (const Operand& to : step(s).operands)
           if (root(from.tensor) == root(to.tensor) && from.access != Access::kRead &&
               (from.part != Part::kRows || to.part != Part::kRows))
             return false;
     }
     return true;
-  };
-  const auto finish = [&](Segment segment) {
-    for (int s : segment.steps) {
-      state[static_cast<size_t>(s)] = kDone;
+  }
 
-      if (!steps[static_cast<size_t>(s)].effect) --before_effects;
-      if (constant_[static_cast<size_t>(s)]) --constants_left;
+  void take(Segment& segment, int s) {
+    state(s) = kCurrent;
+    segment.steps.push_back(s);
+  }
+
+  void fill_rows(Segment& segment, int start, const Lowering& lanes_of) {
+    segment.partition = Partition::kRows;
+    segment.rows = step(start).extent;
+    for (int s = start; s < count(); ++s)
+      if (is_row(s) && step(s).extent == segment.rows && can_join(s)) take(segment, s);
+    const int64_t lanes = std::max<int64_t>(1, lanes_of.lanes(segment.rows));
+    segment.lane_rows = ceil_div(segment.rows, lanes);
+    segment.tasks = segment.rows == 0 ? 0 : ceil_div(segment.rows, segment.lane_rows);
+  }
+
+  // A barrier comes anyway: all tasks that are ready, the packs, and those for what comes next.
+  void fill_tasks(Segment& segment, const std::vector<int>& packs) {
+    for (int s : packs) take(segment, s);
+    for (int s = first_left_; s < count(); ++s)
+      if (!is_row(s) && !pack_[static_cast<size_t>(s)] && ready(s)) take(segment, s);
+    for (int s : wanted_packs(false)) take(segment, s);
+    for (int s : segment.steps) {
+      segment.first_task.push_back(segment.tasks);
+      segment.tasks += step(s).extent;
     }
+  }
+
+  void finish(Segment segment) {
+    for (int s : segment.steps) {
+      state(s) = kDone;
+      if (constant_[static_cast<size_t>(s)]) --constants_left_;
+      segment.effects = segment.effects || step(s).effect;
+    }
+    while (first_left_ < count() && state(first_left_) == kDone) ++first_left_;
     segment.prologue = constant_[static_cast<size_t>(segment.steps[0])];
     if (segment.prologue) ++plan_.prologue_;
-    segment.effects = steps[static_cast<size_t>(segment.steps[0])].effect;
     plan_.segments_.push_back(std::move(segment));
-  };
-
-  const Lowering lanes_of(plan_.tensors_, plan_.steps_, plan_.work_, 1);
-  int left = count;
-  while (left > 0) {
-    Segment segment;
-    int row_start = -1;
-    bool urgent = false;
-    for (int s = 0; s < count; ++s) {
-      if (!ready(s)) continue;
-      if (steps[static_cast<size_t>(s)].partition == Partition::kRows) {
-        if (row_start < 0) row_start = s;
-      } else {
-        urgent = urgent || feeds_rows[static_cast<size_t>(s)];
-      }
-    }
-    if (row_start >= 0 && !urgent) {
-      segment.partition = Partition::kRows;
-      segment.rows = steps[static_cast<size_t>(row_start)].extent;
-      for (int s = row_start; s < count; ++s) {
-        const Step& step = steps[static_cast<size_t>(s)];
-        if (step.partition != Partition::kRows || step.extent != segment.rows || !can_join(s))
-          continue;
-        state[static_cast<size_t>(s)] = kCurrent;
-        segment.steps.push_back(s);
-      }
-      const int64_t lanes = std::max<int64_t>(1, lanes_of.lanes(segment.rows));
-      segment.lane_rows = ceil_div(segment.rows, lanes);
-      segment.tasks = segment.rows == 0 ? 0 : ceil_div(segment.rows, segment.lane_rows);
-    } else {
-      for (int s = 0; s < count; ++s) {
-        const Step& step = steps[static_cast<size_t>(s)];
-        if (step.partition != Partition::kTasks || !ready(s)) continue;
-        if (urgent && !feeds_rows[static_cast<size_t>(s)]) continue;
-        segment.first_task.push_back(segment.tasks);
-        segment.tasks += step.extent;
-        segment.steps.push_back(s);
-      }
-    }
-    check(!segment.steps.empty(), "internal error: the steps of a plan wait for each other");
-    left -= static_cast<int>(segment.steps.size());
-    finish(std::move(segment));
   }
+
+  Plan& plan_;
+  const std::vector<Step>& steps_;
+  const std::vector<std::vector<int>> depends_;
+  const std::vector<bool> constant_;
+  const std::vector<TensorId> roots_;
+  std::vector<State> state_;
+  int64_t constants_left_;
+  int first_left_ = 0;            // all steps before are done
+  std::vector<bool> feeds_rows_;  // a row step waits for it
+  std::vector<bool> large_;       // tasks that touch large tensors
+  std::vector<bool> pack_;        // large tasks that can run at any time
+};
+
+void PlanBuilder::schedule() {
+  std::vector<std::vector<int>> depends = dependencies();
+  constant_ = constant_steps(depends);
+  std::vector<TensorId> roots;
+  for (size_t i = 0; i < plan_.tensors_.size(); ++i)
+    roots.push_back(root(static_cast<TensorId>(i)));
+  Scheduler(plan_, std::move(depends), constant_, std::move(roots)).run();
 }
 
 }  // namespace pyframe

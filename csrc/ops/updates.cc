@@ -8,7 +8,8 @@
 namespace pyframe {
 namespace {
 
-constexpr int64_t kBlock = 16384;  // elements that one task updates
+constexpr int64_t kBlock = 16384;    // elements that one task updates
+constexpr int64_t kOwnStep = 65536;  // elements from which on a parameter has a step of its own
 
 // -- assign, assign_add, accumulate
 
@@ -109,22 +110,22 @@ struct Block {
   int64_t begin, size;
 };
 
-// Adds the step f(pointers of one block's w, g, slots ..., size, head values).
+// Adds the update of some parameters, given by the place of w among the inputs.
 template <typename T, typename F>
-void lower_update(Lowering& l, UpdateLayout layout, F f) {
+void lower_update_of(Lowering& l, UpdateLayout layout, const std::vector<int>& parameters, F f) {
   std::vector<Operand> operands;
   std::vector<Block> blocks;
   int64_t total = 0;
-  for (int i = 0; i < static_cast<int>(l.count()); ++i) {
-    const auto at = static_cast<size_t>(i);
-    const int slot = (i - layout.head) % layout.slots;
-    const bool reads = i < layout.head || slot == 1;
-    operands.push_back(reads ? read_whole(l.x(at)) : update_whole(l.x(at)));
-    if (i < layout.head || slot != 0) continue;
-    const int64_t size = element_count(l.x_shape(at));
+  for (int i = 0; i < layout.head; ++i) operands.push_back(read_whole(l.x(static_cast<size_t>(i))));
+  for (int w : parameters) {
+    const int64_t size = element_count(l.x_shape(static_cast<size_t>(w)));
     total += size;
     for (int64_t begin = 0; begin < size; begin += kBlock)
-      blocks.push_back({i, begin, std::min(kBlock, size - begin)});
+      blocks.push_back({static_cast<int>(operands.size()), begin, std::min(kBlock, size - begin)});
+    for (int s = 0; s < layout.slots; ++s) {
+      const TensorId id = l.x(static_cast<size_t>(w + s));
+      operands.push_back(s == 1 ? read_whole(id) : update_whole(id));
+    }
   }
   // Small parameters (biases) share a task.
   std::vector<size_t> first;
@@ -156,6 +157,20 @@ void lower_update(Lowering& l, UpdateLayout layout, F f) {
       f(pointers, blocks[b].size, rate, steps);
     }
   });
+}
+
+// Adds one step for each of the large parameters, whose gradient's memory is free for the next one
+// then, and one step for all others: f(pointers of one block's w, g, slots ..., size, head values).
+template <typename T, typename F>
+void lower_update(Lowering& l, UpdateLayout layout, F f) {
+  std::vector<int> small;
+  for (int i = layout.head; i < static_cast<int>(l.count()); i += layout.slots) {
+    if (element_count(l.x_shape(static_cast<size_t>(i))) >= kOwnStep)
+      lower_update_of<T>(l, layout, {i}, f);
+    else
+      small.push_back(i);
+  }
+  if (!small.empty()) lower_update_of<T>(l, layout, small, f);
 }
 
 DType parameter_dtype(Lowering& l, int head) { return l.x_dtype(static_cast<size_t>(head)); }

@@ -230,7 +230,7 @@ def test_large_variables_are_shared_among_tasks() -> None:
     graph.op("accumulate", [graph.variable(total), x])
     graph.op("assign", [graph.variable(copy), x])
     plan = graph.compile([], [start.shape])
-    assert plan.describe().count("effects, tasks 92\n") == 2  # enough for several threads
+    assert "effects, tasks 184\n" in plan.describe()  # two times 92, enough for several threads
     for count in (1, 2, 3, 7):
         total.assign(start)
         with threads(count):
