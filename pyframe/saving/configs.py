@@ -12,6 +12,7 @@ import numpy as np
 
 from pyframe.errors import ResourceLimitError, UnsafeModelError, warn
 from pyframe.lookup import custom_objects
+from pyframe.saving import keras1
 from pyframe.saving.source import Source
 
 _CODE = ("__lambda__", "Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
@@ -39,7 +40,9 @@ def modern(source: Source, config: Any, keras_version: str) -> Any:
 class _Reader:
     def __init__(self, source: Source, keras_version: str) -> None:
         self._source = source
-        self._old = keras_version.partition(".")[0] in ("0", "1", "2")
+        major = keras_version.partition(".")[0]
+        self._old = major in ("0", "1", "2")
+        self._oldest = major in ("0", "1")
         self._left = _MAX_OBJECTS
         self._own = custom_objects()
         self._warned = False
@@ -84,11 +87,21 @@ class _Reader:
         found = self._values(value)
         found["class_name"] = self._short(name)
         arguments = found.get("config")
-        if isinstance(arguments, list) and name in ("Sequential", "Model", "Functional"):
-            arguments = found["config"] = {"layers": arguments}  # Keras before 2.2.3
+        if isinstance(arguments, list) and name in keras1.MODELS:
+            # Keras before 2.2.3; the name of a nested one is beside its configuration
+            named = {"name": value["name"]} if "name" in value else {}
+            if self._oldest and keras1.has_branches(arguments):
+                name = found["class_name"] = "Functional"
+                arguments = keras1.graph_of_branches(arguments, self._source.refuse)
+            else:
+                arguments = {"layers": arguments}
+            found["config"] = arguments = {**arguments, **named}
         if name == "Model" and isinstance(arguments, dict) and "layers" in arguments:
             found["class_name"] = "Functional"
         if isinstance(arguments, dict):
+            if self._oldest and name not in (*self._own, *keras1.MODELS):
+                name, arguments = keras1.translated(name, arguments, self._source.refuse)
+                found |= {"class_name": name, "config": arguments}
             self._arguments(name, arguments)
         return found
 
@@ -117,6 +130,8 @@ class _Reader:
             arguments["axis"] = axis[0]
         if self._old and name == "Activation" and arguments.get("activation") == "hard_sigmoid":
             arguments["activation"] = "hard_sigmoid_keras2"
+        if self._old and "lr" in arguments:
+            arguments["learning_rate"] = arguments.pop("lr")
         if arguments.get("reduction") == "auto":
             arguments["reduction"] = "sum_over_batch_size"
         if name == "InputLayer" and "batch_input_shape" in arguments:

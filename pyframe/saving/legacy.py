@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pyframe.errors import ModelFormatError
 from pyframe.ops.tensor import Variable
 from pyframe.saving.hdf5 import Dataset, Group
 from pyframe.saving.keras3 import own_weights
+from pyframe.saving.kernels import from_theano, in_order, owners
 from pyframe.saving.matching import Matching, Pair, match_in_order
 
-Stored = list[tuple[str, Dataset]]
+Entries = list[tuple[str, Dataset]]
 
 # What a weight was called in other versions.
 _LEAVES = {
@@ -33,9 +35,9 @@ def weights_group(root: Group) -> Group:
     return root.group("model_weights") if whole else root
 
 
-def stored_layers(group: Group) -> dict[str, Stored]:
+def stored_layers(group: Group) -> dict[str, Entries]:
     """Returns the arrays of each layer by the layer's name, in the file's order."""
-    found: dict[str, Stored] = {}
+    found: dict[str, Entries] = {}
     for name in group.texts("layer_names"):
         layer = group.group(name)
         found[name] = [(f"{name}/{w}", layer.dataset(w)) for w in layer.texts("weight_names")]
@@ -55,13 +57,19 @@ def match(root: Group, model: Any, matching: Matching, by_name: bool) -> None:
         by_name: whether layers belong together that have the same name; otherwise the first
             layer that has weights belongs to the first one of the file that has, and so on.
     """
-    stored = stored_layers(weights_group(root))
+    group = weights_group(root)
+    stored, theano = stored_layers(group), from_theano(group)
     extra = stored.pop("", [])
     if by_name:
         partners = [(layer, stored.pop(layer.name, None)) for layer in model.layers]
     else:
         layers = [layer for layer in model.layers if layer.weights]
         groups = [entries for entries in stored.values() if entries]
+        if len(layers) < len(groups):
+            # Keras 1 lists the layers of branches one by one.
+            inner = [part for layer in layers for part in getattr(layer, "layers", [layer])]
+            inner = [layer for layer in inner if layer.weights]
+            layers = inner if len(inner) == len(groups) else layers
         if len(layers) != len(groups):
             matching.mismatch(
                 f"{model.label} has {len(layers)} layers with weights, the file {len(groups)}"
@@ -71,7 +79,7 @@ def match(root: Group, model: Any, matching: Matching, by_name: bool) -> None:
         ]
         stored = {str(i): entries for i, entries in enumerate(groups[len(layers) :])}
     for layer, entries in partners:
-        _match_layer(layer, entries, matching)
+        _match_layer(layer, entries, matching, theano=theano)
     own = own_weights(model)
     if own:
         _match_layer(model, extra or None, matching, own)
@@ -81,7 +89,11 @@ def match(root: Group, model: Any, matching: Matching, by_name: bool) -> None:
 
 
 def _match_layer(
-    layer: Any, entries: Stored | None, matching: Matching, own: list[Variable] | None = None
+    layer: Any,
+    entries: Entries | None,
+    matching: Matching,
+    own: list[Variable] | None = None,
+    theano: bool = False,
 ) -> None:
     orders = [own] if own is not None else _orders(layer)
     if entries is None:
@@ -95,8 +107,13 @@ def _match_layer(
             f"({names})"
         )
     best = max(orders, key=lambda order: _agreement(order, entries))
-    for i, weight in enumerate(best):
-        matching.add(weight, entries[i] if i < len(entries) else None)
+    makers = owners(layer)
+    for weight, (path, dataset) in zip(best, entries, strict=False):
+        keras1 = (_LEAF.search(path) or " W")[1] == "W"
+        maker = makers.get(id(weight))
+        matching.add(weight, (path, in_order(maker, weight, dataset, keras1, theano)))
+    for weight in best[len(entries) :]:
+        matching.add(weight, None)
     for path, _ in entries[len(best) :]:
         matching.unexpected(path)
 
@@ -113,7 +130,7 @@ def _orders(layer: Any) -> list[list[Variable]]:
     return [legacy_weights(layer), weights, by_kind]
 
 
-def _agreement(order: Sequence[Variable], entries: Stored) -> tuple[int, int]:
+def _agreement(order: Sequence[Variable], entries: Entries) -> tuple[int, int]:
     pairs = list(zip(order, entries, strict=False))
     shapes = sum(weight.shape == dataset.shape for weight, (_, dataset) in pairs)
     return shapes, sum(weight.name == leaf(path) for weight, (path, _) in pairs)
@@ -137,16 +154,24 @@ def match_optimizer(root: Group, model: Any, path: Any) -> list[Pair]:
     group = root.get("optimizer_weights")
     if not isinstance(group, Group):
         return []
+    if (root.text("keras_version") or "1")[:2] in ("0.", "1.", "1"):
+        raise ModelFormatError(
+            f"Keras 1 sorted the optimizer's state in '{path}' by names that are not kept."
+        )
     names = group.texts("weight_names")
     stored = [group.dataset(name) for name in names]
+    own = model.optimizer.variables
     if names and names[0].rpartition("/")[2].removesuffix(":0") != "iteration":
         stored = _by_weight(stored, len(model.trainable_weights))
-    return match_in_order(model.optimizer.variables, stored, str(path))
+        if all(variable.shape == () for variable in own):
+            stored = stored[:1]  # SGD without momentum had slots as well
+    return match_in_order(own, stored, str(path))
 
 
 def _by_weight(stored: list[Dataset], weights: int) -> list[Dataset]:
     # Keras before 2.11 saves the first slot of all weights, then the second one: interleave.
-    counter, slots = stored[:1], stored[1:]
+    counted = stored[0].shape == ()
+    counter, slots = stored[:counted], stored[counted:]
     if weights and len(slots) > weights and all(d.shape == (1,) for d in slots[-weights:]):
         slots = slots[:-weights]  # Keras 2.0 to 2.3 keep an empty slot when amsgrad is off
     return (

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pyframe.errors import ModelFormatError
+from pyframe.ops.dtypes import Array
 from pyframe.ops.tensor import Variable
 from pyframe.saving.hdf5 import Dataset
 from pyframe.saving.report import LoadReport
 
-Pair = tuple[Variable, Dataset]
+
+class Converted:
+    """An array of a file in another order of its axes or elements.
+
+    Args:
+        dataset: the array as it is in the file.
+        changes: make views in the order that is wanted, one after the other.
+
+    Attributes:
+        shape: its shape.
+        dtype: its type, as stored.
+        is_plain: always false: the bytes are not in the file as they are in memory.
+    """
+
+    is_plain = False
+
+    def __init__(self, dataset: Dataset, changes: Sequence[Callable[[Array], Array]]) -> None:
+        self.dtype = dataset.dtype
+        self._dataset, self._changes = dataset, changes
+        self.shape = self._changed(np.broadcast_to(np.zeros((), self.dtype), dataset.shape)).shape
+
+    def read(self, out: Array | None = None) -> Array:
+        """Returns the array; `out` has no meaning for arrays that are not plain."""
+        return np.ascontiguousarray(self._changed(self._dataset.read()))
+
+    def _changed(self, array: Array) -> Array:
+        for change in self._changes:
+            array = change(array)
+        return array
+
+
+Stored = Dataset | Converted
+Pair = tuple[Variable, Stored]
 
 
 class Matching:
@@ -34,7 +67,7 @@ class Matching:
         self._skip = skip_mismatch
         self._problems: list[str] = []
 
-    def add(self, variable: Variable, stored: tuple[str, Dataset] | None) -> None:
+    def add(self, variable: Variable, stored: tuple[str, Stored] | None) -> None:
         """Takes note of the array for a weight, None if the file has none."""
         if stored is None:
             self.report.skipped.append(variable.path)
@@ -47,9 +80,13 @@ class Matching:
             self.pairs.append((variable, dataset))
             return
         self.report.skipped.append(variable.path)
+        of_theano = len(dataset.shape) == 4 and variable.shape == tuple(
+            dataset.shape[i] for i in (2, 3, 1, 0)
+        )
         self._problems.append(
             f"'{variable.path}' has shape {variable.shape}, but '{path}' of the file has "
             f"{dataset.shape}"
+            + (", the order of Theano, where channels are in front" if of_theano else "")
         )
 
     def unexpected(self, path: str) -> None:
@@ -107,7 +144,7 @@ def assign(pairs: Sequence[Pair]) -> None:
                 dataset.read(memory)
 
 
-def match_in_order(own: Sequence[Variable], stored: Sequence[Dataset], what: str) -> list[Pair]:
+def match_in_order(own: Sequence[Variable], stored: Sequence[Stored], what: str) -> list[Pair]:
     """Pairs the state of an optimizer with arrays of a file.
 
     Args:
@@ -122,6 +159,8 @@ def match_in_order(own: Sequence[Variable], stored: Sequence[Dataset], what: str
     own = list(own)
     if len(own) > 2 and own[1].shape == () and len(stored) > 1 and stored[1].shape != ():
         del own[1]
+    if stored and stored[0].shape != ():  # RMSprop and others of Keras 1 do not save the counter
+        own = [v for v in own if v.shape != ()]
     if len(stored) <= 2 and [d.shape for d in stored] == [()] * len(stored):
         own = own[: len(stored)]
     if [v.shape for v in own] != [d.shape for d in stored]:
