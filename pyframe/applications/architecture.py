@@ -15,6 +15,7 @@ from pyframe import activations
 from pyframe.applications.pretrained import pretrained_path
 from pyframe.errors import ConfigurationError, ShapeError, warn
 from pyframe.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
+from pyframe.layers.weights import weight_budget
 from pyframe.models import Model
 from pyframe.ops import SymbolicTensor
 
@@ -244,14 +245,15 @@ def assemble(
     if options.imagenet:  # before the work of making the network
         path = pretrained_path(weights_key, options.include_top)
     image = Input(shape=shape) if options.input_tensor is None else options.input_tensor
-    x = body(image)
-    if options.include_top:
-        x = top(x, options)
-    elif options.pooling is not None:
-        layer = {"avg": GlobalAveragePooling2D, "max": GlobalMaxPooling2D}[options.pooling]
-        x = layer(name=f"{options.pooling}_pool" if named_pooling else None)(x)
-    inputs = image if options.input_tensor is None else _source_inputs(image)
-    model = Model(inputs, x, name=options.name)
+    with weight_budget(None, blank=path is not None):
+        x = body(image)
+        if options.include_top:
+            x = top(x, options)
+        elif options.pooling is not None:
+            layer = {"avg": GlobalAveragePooling2D, "max": GlobalMaxPooling2D}[options.pooling]
+            x = layer(name=f"{options.pooling}_pool" if named_pooling else None)(x)
+        inputs = image if options.input_tensor is None else _source_inputs(image)
+        model = Model(inputs, x, name=options.name)
     if path is not None:
         model.load_weights(path)
     return model

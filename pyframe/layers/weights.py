@@ -32,19 +32,22 @@ _budget = threading.local()
 
 
 @contextmanager
-def weight_budget(size: int, blank: bool = False) -> Iterator[None]:
+def weight_budget(size: int | None, blank: bool = False) -> Iterator[None]:
     """Limits the weights that are made inside the block (by this thread).
 
     Args:
-        size: number of bytes that all of them may have together.
+        size: number of bytes that all of them may have together, None for no limit besides that
+            of a block around this one.
         blank: whether initializers need not run, because other values replace theirs at once.
     """
-    before = getattr(_budget, "left", None), getattr(_budget, "blank", False)
-    _budget.left, _budget.blank = size, blank
+    left, was_blank = getattr(_budget, "left", None), getattr(_budget, "blank", False)
+    _budget.left = left if size is None else size
+    _budget.blank = blank or was_blank
     try:
         yield
     finally:
-        _budget.left, _budget.blank = before
+        _budget.left = _budget.left if size is None else left
+        _budget.blank = was_blank
 
 
 def _spend(label: str, shape: tuple[int, ...], dtype: str) -> None:
@@ -166,12 +169,13 @@ class WeightHolder:
         name = name or f"variable_{len(self._own_weights)}"
         kind = standardize_dtype(dtype) if dtype is not None else self.dtype
         _spend(self.label, dims, kind)
-        blank = getattr(_budget, "blank", False)
-        make = initializers.get("zeros" if blank else initializer or "glorot_uniform")
+        dims = tuple(int(n) for n in dims)
+        make = initializers.get(initializer or "glorot_uniform")
         assert make is not None
         weight = Variable(
-            np.asarray(make(tuple(int(n) for n in dims), dtype=kind)),
+            None if getattr(_budget, "blank", False) else np.asarray(make(dims, dtype=kind)),
             dtype=kind,
+            shape=dims,
             trainable=trainable,
             name=name,
             path=f"{self.name}/{name}",

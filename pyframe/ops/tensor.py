@@ -82,7 +82,7 @@ class Variable(Arithmetic):
     """Numbers that live longer than one run: weights, optimizer slots, counters.
 
     Args:
-        value: initial value, an array or a number.
+        value: initial value, an array or a number; None for zeros, whose memory is not touched yet.
         dtype: "float32", "float64" or "int32"; taken from the value if None (integers other
             than int32 and Python numbers become float32).
         trainable: whether gradients change it.
@@ -91,6 +91,7 @@ class Variable(Arithmetic):
         regularizer: function of the variable that gives a scalar added to the loss, or None.
         constraint: function of the variable that gives the value it takes after each update, or
             None.
+        shape: shape of the zeros if `value` is None.
     """
 
     __slots__ = ("__weakref__", "_core", "constraint", "name", "path", "regularizer", "trainable")
@@ -104,9 +105,10 @@ class Variable(Arithmetic):
         path: str | None = None,
         regularizer: Any = None,
         constraint: Any = None,
+        shape: tuple[int, ...] = (),
     ) -> None:
-        array = np.asarray(value)
-        if dtype is None:
+        array = None if value is None else np.asarray(value)
+        if dtype is None and array is not None:
             known = isinstance(value, np.ndarray) and array.dtype.name in ("float64", "int32")
             dtype = array.dtype.name if known else "float32"
         self.name = name
@@ -114,8 +116,10 @@ class Variable(Arithmetic):
         self.trainable = trainable
         self.regularizer = regularizer
         self.constraint = constraint
-        self._core = _core.Variable(array.shape, standardize_dtype(dtype), self.path)
-        self._core.assign(array)
+        shape = shape if array is None else array.shape
+        self._core = _core.Variable(shape, standardize_dtype(dtype or "float32"), self.path)
+        if array is not None:
+            self._core.assign(array)
 
     @property
     def core(self) -> _core.Variable:

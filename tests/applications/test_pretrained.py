@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyframe import initializers
 from pyframe.applications import VGG16, MobileNet, efficientnet, pretrained
 from pyframe.applications.pretrained import pretrained_path, weights_file
+from pyframe.errors import ShapeError
 from pyframe.saving import ModelFileError
 from pyframe.utils.download import DownloadError
 from tests.file_server import FileServer, file_server
@@ -55,6 +57,20 @@ def test_weights_by_path(original: MobileNet, content: bytes, tmp_path: Path) ->
     assert same_weights(MobileNet(weights=str(path), **SMALL), original)
     with pytest.raises(ModelFileError):
         MobileNet(weights=path, alpha=0.5, include_top=False)
+
+
+def test_no_random_numbers_are_drawn_for_weights_of_a_file(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.h5"
+    path.write_bytes(content)
+    drawn: list[object] = []
+    monkeypatch.setattr(initializers.Initializer, "__call__", lambda *a, **k: drawn.append(a))
+    MobileNet(weights=path, **SMALL)
+    assert drawn == []
+    with pytest.raises(ShapeError):  # None is no weight
+        MobileNet(weights=None, **SMALL)
+    assert len(drawn) == 1
 
 
 def test_imagenet_is_downloaded_once(
