@@ -7,6 +7,7 @@ from pyframe.lookup import (
 )
 from pyframe.naming import reset_names as _reset_names
 from pyframe.utils import np_utils
+from pyframe.utils.get_file import get_file
 from pyframe.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from pyframe.utils.model_plots import model_to_dot, plot_model
 from pyframe.utils.numpy_utils import normalize, to_categorical
@@ -27,6 +28,7 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "get_custom_objects",
+    "get_file",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
