@@ -7,7 +7,6 @@ from pyframe.lookup import (
 )
 from pyframe.naming import reset_names as _reset_names
 from pyframe.utils import np_utils
-from pyframe.utils.get_file import get_file
 from pyframe.utils.image_utils import array_to_img, img_to_array, load_img, save_img
 from pyframe.utils.model_plots import model_to_dot, plot_model
 from pyframe.utils.numpy_utils import normalize, to_categorical
@@ -57,9 +56,12 @@ def clear_session() -> None:
 
 
 def __getattr__(name: str) -> object:
-    # It needs the kernel for pictures, which stands above this package.
-    if name == "image_dataset_from_directory":
+    # Not every program needs them; the first also needs the kernel for pictures, which stands
+    # above this package.
+    modules = {"image_dataset_from_directory": "pyframe.preprocessing",
+               "get_file": "pyframe.utils.files"}  # fmt: skip
+    if name in modules:
         import importlib
 
-        return importlib.import_module("pyframe.preprocessing").image_dataset_from_directory
+        return getattr(importlib.import_module(modules[name]), name)
     raise AttributeError(f"module 'pyframe.utils' has no attribute {name!r}")
