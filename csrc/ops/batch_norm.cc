@@ -16,6 +16,8 @@ namespace {
 
 enum NormOp { kBatch, kGiven };
 
+constexpr int64_t kJoined = 128;  // columns whose sums one task joins
+
 // x as a matrix: `lead` rows of the plan, each of per_lead rows of c columns.
 struct NormShape {
   int64_t lead, per_lead, c;
@@ -149,26 +151,33 @@ void lower_batch(Lowering& l) {
                    });
   const TensorId scale = l.temp({{columns}, l.dtype()});
   const int64_t count = pieces.count;
-  l.tasks("batch_norm_scale", 1,
+  l.tasks("batch_norm_scale", ceil_div(columns, kJoined),
           {read_whole(states), read_whole(l.x(1)), write_whole(l.y(1)), write_whole(l.y(2)),
            write_whole(scale)},
           columns * count, [=](const Call& c) {
-            for (int64_t j = 0; j < columns; ++j) {
-              double n = 0, mean = 0, deviation = 0;
+            for (int64_t first = c.begin * kJoined; first < std::min(columns, c.end * kJoined);
+                 first += kJoined) {
+              const int64_t size = std::min(kJoined, columns - first);
+              double n = 0, mean[kJoined] = {}, deviation[kJoined] = {};
               for (int64_t p = 0; p < count; ++p) {
                 const double* from = c.at<double>(0) + p * state;
                 const double own = from[2 * columns];
                 if (own == 0) continue;
-                const double delta = from[j] - mean;
-                mean += delta * (own / (n + own));
-                deviation += from[columns + j] + delta * delta * (n * own / (n + own));
+                const double share = own / (n + own), weight = n * own / (n + own);
+                for (int64_t j = 0; j < size; ++j) {
+                  const double delta = from[first + j] - mean[j];
+                  mean[j] += delta * share;
+                  deviation[j] += from[columns + first + j] + delta * delta * weight;
+                }
                 n += own;
               }
-              const double variance = n == 0 ? 0 : deviation / n;
-              c.at<T>(2)[j] = static_cast<T>(mean);
-              c.at<T>(3)[j] = static_cast<T>(variance);
-              c.at<T>(4)[j] = static_cast<T>(static_cast<double>(c.at<T>(1)[j]) /
-                                             std::sqrt(variance + epsilon));
+              for (int64_t j = 0; j < size; ++j) {
+                const double variance = n == 0 ? 0 : deviation[j] / n;
+                c.at<T>(2)[first + j] = static_cast<T>(mean[j]);
+                c.at<T>(3)[first + j] = static_cast<T>(variance);
+                c.at<T>(4)[first + j] = static_cast<T>(static_cast<double>(c.at<T>(1)[first + j]) /
+                                                       std::sqrt(variance + epsilon));
+              }
             }
           });
   lower_affine<T>(l, s, l.y(1), scale, l.x(2));
@@ -226,10 +235,24 @@ TensorId lower_products(Lowering& l, const NormShape& s, const Pieces& pieces) {
                       });
 }
 
-double sum_states(const double* states, int64_t count, int64_t size, int64_t j) {
-  double total = 0;
-  for (int64_t p = 0; p < count; ++p) total += states[p * size + j];
-  return total;
+// Calls f(column, sum, product) for the columns of tasks [begin, end), with their sums over the
+// states.
+template <typename F>
+void join_products(const double* states, int64_t count, int64_t columns, int64_t begin, int64_t end,
+                   F f) {
+  for (int64_t first = begin * kJoined; first < std::min(columns, end * kJoined);
+       first += kJoined) {
+    const int64_t size = std::min(kJoined, columns - first);
+    double sums[kJoined] = {}, products[kJoined] = {};
+    for (int64_t p = 0; p < count; ++p) {
+      const double* from = states + p * 2 * columns + first;
+      for (int64_t j = 0; j < size; ++j) {
+        sums[j] += from[j];
+        products[j] += from[columns + j];
+      }
+    }
+    for (int64_t j = 0; j < size; ++j) f(first + j, sums[j], products[j]);
+  }
 }
 
 template <typename T>
@@ -246,13 +269,11 @@ void lower_batch_grad(Lowering& l) {
   const TensorId slope = l.temp({{columns}, l.dtype()});
   const int64_t count = pieces.count;
   const auto n = static_cast<double>(std::max<int64_t>(1, s.count()));
-  l.tasks("batch_norm_grad_sums", 1,
+  l.tasks("batch_norm_grad_sums", ceil_div(columns, kJoined),
           {read_whole(states), read_whole(l.x(2)), read_whole(l.x(4)), write_whole(l.y(1)),
            write_whole(l.y(2)), write_whole(mean_dy), write_whole(scale), write_whole(slope)},
           columns * count, [=](const Call& c) {
-            for (int64_t j = 0; j < columns; ++j) {
-              const double sum = sum_states(c.at<double>(0), count, 2 * columns, j);
-              const double product = sum_states(c.at<double>(0), count, 2 * columns, columns + j);
+            const auto finish = [&](int64_t j, double sum, double product) {
               const double inverse = 1 / std::sqrt(static_cast<double>(c.at<T>(2)[j]) + epsilon);
               const double factor = static_cast<double>(c.at<T>(1)[j]) * inverse;
               c.at<T>(3)[j] = static_cast<T>(product * inverse);
@@ -260,7 +281,8 @@ void lower_batch_grad(Lowering& l) {
               c.at<T>(5)[j] = static_cast<T>(sum / n);
               c.at<T>(6)[j] = static_cast<T>(factor);
               c.at<T>(7)[j] = static_cast<T>(-factor * inverse * inverse * product / n);
-            }
+            };
+            join_products(c.at<double>(0), count, columns, c.begin, c.end, finish);
           });
   if (!l.is_read(l.y(0))) return;
   lower_columns(l, "batch_norm_grad", s, {l.x(0), l.x(1)}, {l.x(3), mean_dy, scale, slope}, l.y(),
@@ -277,20 +299,19 @@ void lower_given_grad(Lowering& l) {
   const double epsilon = l.attrs().number("epsilon", 1e-3);
   const Pieces pieces(l, s);
   const int64_t columns = s.c, count = pieces.count;
-  l.tasks("batch_norm_grad_sums", 1,
+  l.tasks("batch_norm_grad_sums", ceil_div(columns, kJoined),
           {read_whole(lower_products<T>(l, s, pieces)), read_whole(l.x(2)), read_whole(l.x(4)),
            write_whole(l.y(0)), write_whole(l.y(1)), write_whole(l.y(2)), write_whole(l.y(3))},
           columns * count, [=](const Call& c) {
-            for (int64_t j = 0; j < columns; ++j) {
-              const double sum = sum_states(c.at<double>(0), count, 2 * columns, j);
-              const double product = sum_states(c.at<double>(0), count, 2 * columns, columns + j);
+            const auto finish = [&](int64_t j, double sum, double product) {
               const double inverse = 1 / std::sqrt(static_cast<double>(c.at<T>(2)[j]) + epsilon);
               const double factor = static_cast<double>(c.at<T>(1)[j]) * inverse;
               c.at<T>(3)[j] = static_cast<T>(product * inverse);
               c.at<T>(4)[j] = static_cast<T>(sum);
               c.at<T>(5)[j] = static_cast<T>(-factor * sum);
               c.at<T>(6)[j] = static_cast<T>(-0.5 * factor * inverse * inverse * product);
-            }
+            };
+            join_products(c.at<double>(0), count, columns, c.begin, c.end, finish);
           });
 }
 

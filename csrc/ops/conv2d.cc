@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/dispatch_dtype.h"
+#include "ops/conv_across.h"
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
 #include "ops/conv_planar.h"
@@ -232,6 +233,8 @@ void lower(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(1));
   const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
   if (is_one_product(l, conv)) return lower_pointwise(l, l.x(0), l.x(1), bias, conv);
+  if (pays_across(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
+    return lower_across(l, l.x(0), l.x(1), bias, conv, false);
   if (use_winograd(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
     return lower_winograd(l, l.x(0), l.x(1), bias, conv, false);
   dispatch_float(l.dtype(), [&](auto tag) {
@@ -253,6 +256,8 @@ int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.
 void lower_grad_input(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(2), l.x_shape(1));
   if (is_pointwise(conv)) return lower_pointwise_grad_input(l, l.x(0), l.x(1), conv);
+  if (pays_across(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
+    return lower_across(l, l.x(0), l.x(1), kNoTensor, conv, true);
   if (use_winograd(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
     return lower_winograd(l, l.x(0), l.x(1), kNoTensor, conv, true);
   dispatch_float(l.dtype(), [&](auto tag) {

@@ -3,6 +3,7 @@
 
 #include "common/dispatch_dtype.h"
 #include "ops/conv2d.h"
+#include "ops/conv_across.h"
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
 #include "ops/conv_pointwise.h"
@@ -129,6 +130,8 @@ void lower_grad_kernel_of(Lowering& l) {
 void lower_conv2d_grad_kernel(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
   if (is_pointwise(conv)) return lower_pointwise_grad_kernel(l, l.x(0), l.x(1), conv);
+  if (pays_across(conv, ConvDirection::kKernel, l.dtype(), false))
+    return lower_across_grad_kernel(l, conv);
   if (use_winograd(conv, ConvDirection::kKernel, l.dtype(), false))
     return lower_winograd_grad_kernel(l, conv);
   dispatch_float(l.dtype(),

@@ -264,6 +264,11 @@ def conv2d() -> Cases:
     yield conv_case((1, 13, 14, 40), (5, 3), 210, True)  # one image shared by many threads
     yield conv_case((24, 4, 3, 520), (1, 1), 530, True)  # one product over all images
     yield conv_case((24, 4, 3, 520), (1, 1), 530, False, (2, 2))
+    # Small maps with many weights: products across images.
+    yield conv_case((7, 2, 2, 170), (3, 3), 180, True)
+    yield conv_case((9, 3, 4, 90), (5, 5), 118, False, (2, 1))
+    yield conv_case((13, 2, 1, 530), (2, 3), 83, True, dilation=(1, 2))
+    yield conv_case((8, 5, 6, 140), (3, 3), 210, False, padding="valid")
     yield conv_case((2, 4, 5, 3), (7, 7), 2, True)  # window larger than the image
     yield conv_case((1, 9, 9, 3), (2, 2), 4, True, (3, 3), padding="valid")  # cells never read
 
