@@ -36,6 +36,13 @@ FLAGS = [
     "-fvisibility=hidden",
 ]
 WARNINGS = ["-Wall", "-Wextra", *(["-Werror"] if WERROR else [])]
+# Nobody writes the helpers that Cython puts in; which of them are used depends on the Python.
+GENERATED = [
+    "-Wno-unused-function",
+    "-Wno-unused-parameter",
+    "-Wno-missing-field-initializers",
+    "-Wno-deprecated-declarations",
+]
 
 PROBE_CXX17 = """
 #if defined(__clang__)
@@ -129,7 +136,9 @@ class Build(build_ext):
             compile_args += ["-g0"]
             link_args += ["-Wl,-S"]
         for extension in self.extensions:
-            own = WARNINGS if isinstance(extension, Pybind11Extension) else []
+            own = [*WARNINGS]
+            if not isinstance(extension, Pybind11Extension):
+                own += GENERATED
             present = extension.extra_compile_args
             present += [flag for flag in compile_args + own if flag not in present]
             extension.extra_link_args += link_args

@@ -26,7 +26,8 @@ class BackupAndRestore(Callback):
     optimizer as Keras keeps them, random streams of shuffling and dropout, epoch (and batch),
     history, and the state of callbacks such as EarlyStopping. When the same program is started
     again, `fit` goes on from there and ends with bit-identical weights, if the data are arrays or
-    a Sequence. A generator starts anew. When training ends the file is deleted.
+    a Sequence (one whose batches depend on more than their number, like an image iterator, has
+    `get_state` and `set_state`). A generator starts anew. When training ends the file is deleted.
 
     Args:
         backup_dir: folder for the file, of this training alone; made if it is missing.

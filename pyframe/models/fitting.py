@@ -153,7 +153,7 @@ class Trainer(LegacyMethods):
             add_progbar=verbose != 0,
             verbose=verbose,
         )
-        run = TrainingRun(self, feed, hooks, range(first, last))
+        run = TrainingRun(self, feed, hooks, range(first, last), validation)
         self.training_run = run
         try:
             self._run_epochs(run, feed, validation, hooks, validation_freq, on_nan)

@@ -20,6 +20,7 @@ class TrainingRun:
         feed: its batches.
         hooks: the CallbackList.
         epochs: numbers of the epochs.
+        validation: batches of the validation, if there is one.
 
     Attributes:
         epoch: number of the present epoch; at its end, of the next one.
@@ -28,13 +29,15 @@ class TrainingRun:
         logs: logs of the latest epoch.
     """
 
-    def __init__(self, model: Any, feed: Feed, hooks: Any, epochs: range) -> None:
+    def __init__(
+        self, model: Any, feed: Feed, hooks: Any, epochs: range, validation: Feed | None = None
+    ) -> None:
         self.epoch = epochs.start
         self.batch = 0
         self.totals: Totals | None = None
         self.logs: dict[str, Any] = {}
         self._model = model
-        self._feed = feed
+        self._feed, self._validation = feed, validation
         self._hooks = hooks
         self._last = epochs.stop
         self._later: list[Callable[[], None]] = []
@@ -79,6 +82,7 @@ class TrainingRun:
 
     def get_state(self) -> dict[str, Any]:
         """Returns what is to be known besides the model, as plain data and arrays."""
+        validation = self._validation
         return {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -87,6 +91,7 @@ class TrainingRun:
             "totals": None if self.totals is None else self.totals.get_state(),
             "stream": get_stream_state(),
             "feed": _plain(self._feed.get_state()),
+            "validation": None if validation is None else _plain(validation.get_state()),
             "callbacks": {name: _plain(c.get_state()) for name, c in self._stateful().items()},
         }
 
@@ -99,6 +104,8 @@ class TrainingRun:
         callbacks = self._stateful()
         epoch, batch, logs = int(state["epoch"]), int(state["batch"]), dict(state["logs"])
         self._feed.set_state(state["feed"])
+        if self._validation is not None and state.get("validation"):
+            self._validation.set_state(state["validation"])
         set_stream_state(state["stream"])
         for name in callbacks.keys() & state["callbacks"].keys():
             callbacks[name].set_state(state["callbacks"][name])

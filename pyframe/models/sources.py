@@ -135,7 +135,10 @@ class IterableFeed:
 
     def get_state(self) -> dict[str, Any]:
         """Returns where the epoch is; of a generator, only how many batches are left."""
-        return {"order_from": self._order_from, "taken": self._taken, "left": self._left}
+        state = {"order_from": self._order_from, "taken": self._taken, "left": self._left}
+        if isinstance(self._data, PyDataset):
+            state["data"] = self._data.get_state()
+        return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Goes on from what `get_state` returned; a generator starts anew."""
@@ -144,7 +147,10 @@ class IterableFeed:
         else:
             if self._generator is not None and state["order_from"] is not None:
                 self._generator.bit_generator.state = state["order_from"]
-            self._iterator = self._batches(state["taken"])
+            if isinstance(self._data, PyDataset) and state.get("data"):
+                self._data.set_state(state["data"])
+            begun = self._endless or state["taken"] or state["left"]
+            self._iterator = self._batches(state["taken"]) if begun else None
         self._left, self._next = state["left"], None
 
     def close(self) -> None:

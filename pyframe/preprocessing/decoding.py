@@ -17,6 +17,7 @@ from pyframe.utils.image_utils import check_color_mode, check_interpolation, che
 
 Array: TypeAlias = NDArray[Any]
 
+_BYTES = ("L", "RGB", "RGBA")  # modes of Pillow with a byte for each value
 _lock = threading.Lock()
 _pool: Any = None
 _workers = 0
@@ -84,10 +85,10 @@ class Decoder:
         picture = load_img(
             path, self.color_mode, self.size, self.interpolation, self.keep_aspect_ratio, self.draft
         )
-        array = np.asarray(picture)
-        if array.dtype != np.uint8:
-            array = array.astype(np.float32)
-        return array if array.ndim == 3 else array[:, :, np.newaxis]
+        if picture.mode in _BYTES:
+            data = np.frombuffer(picture.tobytes(), np.uint8)
+            return data.reshape(*self.size, self.channels)
+        return np.asarray(picture).astype(np.float32)[:, :, np.newaxis]
 
 
 class Failures:
@@ -107,7 +108,7 @@ class Failures:
         self.skipped: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def note(self, path: str, error: Exception) -> None:
+    def note(self, path: str, error: BaseException) -> None:
         """Raises the error, or counts it and warns at the first one of each file."""
         text = str(error) if path in str(error) else f"{path} cannot be read: {error}"
         if self.on_error == "raise":
@@ -118,6 +119,34 @@ class Failures:
             count = len(self.skipped)
         if new:
             warn(f"{text} It is left out ({count} so far).")
+
+
+class _Share:
+    """Files of one batch, of which each thread takes the next until all are done or one fails."""
+
+    def __init__(self, count: int, task: Callable[[int], None], on_error: str) -> None:
+        self.task, self.on_error = task, on_error
+        self.rest = iter(range(count))
+        self.lock = threading.Lock()
+        self.stopped = False
+        self.errors: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        while not self.stopped:
+            with self.lock:
+                i = next(self.rest, None)
+            if i is None:
+                return
+            try:
+                self.task(i)
+            except BaseException as error:
+                self.errors[i] = error
+                # The files before it are in work at least, so the first error is found.
+                self.stopped = self.on_error == "raise" or not _of_a_file(error)
+
+
+def _of_a_file(error: BaseException) -> bool:
+    return isinstance(error, (DataError, OSError))
 
 
 def for_each_file(
@@ -137,23 +166,26 @@ def for_each_file(
         DataError: with the name of the first file that cannot be read, or if none can be.
     """
     pool = executor()
+    share = _Share(len(paths), task, failures.on_error)
+    threads = min(_core.get_num_threads(), len(paths))
+    futures = []
     try:
-        futures = [pool.submit(task, i) for i in range(len(paths))]
+        for _ in range(threads):
+            futures.append(pool.submit(share.work))
+        for future in futures:
+            future.result()
     except RuntimeError as error:  # the interpreter is about to end
         raise DataError(f"No more pictures can be read: {error}") from error
-    kept: list[int] = []
-    try:
-        for i, (path, future) in enumerate(zip(paths, futures, strict=True)):
-            try:
-                future.result()
-                kept.append(i)
-            except (DataError, OSError) as error:
-                failures.note(path, error)
     finally:
+        share.stopped = True  # matters after an interrupt only
         for future in futures:
             future.cancel()
-    if paths and not kept:
+    for i, cause in sorted(share.errors.items()):
+        if not _of_a_file(cause):
+            raise cause
+        failures.note(paths[i], cause)
+    if paths and len(share.errors) == len(paths):
         raise DataError(
             f"None of the {len(paths)} pictures of a batch can be read; the first is {paths[0]}"
         )
-    return np.array(kept, np.int64)
+    return np.array([i for i in range(len(paths)) if i not in share.errors], np.int64)

@@ -101,6 +101,14 @@ class ImageDataset(PyDataset):
         """Shuffles, if the data set is to be shuffled."""
         self._epoch += 1
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns the number of the epoch, on which with the seed the order depends."""
+        return {"epoch": self._epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned."""
+        self._epoch = state["epoch"]
+
     def _copy(self) -> ImageDataset:
         copy = ImageDataset.__new__(type(self))
         copy.__dict__.update(self.__dict__, _functions=list(self._functions))

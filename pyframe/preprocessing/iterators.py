@@ -42,8 +42,9 @@ class Maker(Protocol):
 
 class _Job:
     def __init__(self, maker: Maker, index: Any, source: Source, after: Schedule) -> None:
-        self.maker, self.after = maker, after
+        self.maker = maker
         self.prepared = maker.prepare(index, source)
+        self.after = after.drawn()
 
     def run(self) -> tuple[Any, Schedule]:
         return self.maker.make(self.prepared), self.after
@@ -184,6 +185,19 @@ class Iterator(PyDataset):
         """Makes `next` begin a new epoch."""
         self._stop()
         self.schedule = replace(self.schedule, batch_index=0)
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns where the iterator is, as plain data and arrays."""
+        return self.schedule.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned, maybe in another process: the same batches come.
+
+        Raises:
+            ConfigurationError: if it belongs to other data.
+        """
+        self._stop()
+        self.schedule = self.schedule.at_state(state)
 
     def preview(self, n: int = 16, to_file: Any = None, columns: int = 8, dpi: int = 120) -> Any:
         """Draws a sheet of the next pictures with the parameters of each under it.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyframe.errors import DataError
+from pyframe.errors import ConfigurationError, DataError
 from pyframe.preprocessing.draws import Source
 
 
@@ -32,6 +32,7 @@ class Schedule:
         order: samples of this epoch in their order; None before the first batch.
         source: generator of the batch before; the next order is drawn from it.
         reshuffle: whether an epoch has ended, so that the next batch begins with a new order.
+        global_state: without a seed, the state of NumPy's global generator after the batch before.
     """
 
     n: int
@@ -43,6 +44,7 @@ class Schedule:
     order: NDArray[np.int64] | None = None
     source: Any = None
     reshuffle: bool = False
+    global_state: Any = None
 
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
@@ -104,6 +106,52 @@ class Schedule:
         )
         first = number * self.batch_size
         return order[first : first + self.batch_size], source, after
+
+    def drawn(self) -> Schedule:
+        """Returns the same with the state of the global generator, if batches draw from that."""
+        if self.seed is not None:
+            return self
+        return replace(self, global_state=np.random.get_state(legacy=False))  # noqa: NPY002
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns what another process needs to go on, as plain data and arrays."""
+        seeded = isinstance(self.source, np.random.RandomState)
+        return {
+            "n": self.n,
+            "batch_size": self.batch_size,
+            "batch_index": self.batch_index,
+            "total_batches_seen": self.total_batches_seen,
+            "order": self.order,
+            "source": self.source.get_state(legacy=False) if seeded else None,
+            "reshuffle": self.reshuffle,
+            "global_state": self.global_state,
+        }
+
+    def at_state(self, state: dict[str, Any]) -> Schedule:
+        """Returns the schedule at what `get_state` returned; sets NumPy's global generator if used.
+
+        Raises:
+            ConfigurationError: if it belongs to other data.
+        """
+        if (state["n"], state["batch_size"]) != (self.n, self.batch_size):
+            raise ConfigurationError(
+                f"there are {self.n} samples in batches of {self.batch_size}, in the saved state "
+                f"{state['n']} in batches of {state['batch_size']}"
+            )
+        source = None if state["source"] is None else np.random.RandomState()
+        if source is not None:
+            source.set_state(state["source"])
+        if state["global_state"] is not None and self.seed is None:
+            np.random.set_state(state["global_state"])  # noqa: NPY002
+        order = None if state["order"] is None else np.asarray(state["order"], np.int64)
+        return replace(
+            self,
+            batch_index=state["batch_index"],
+            total_batches_seen=state["total_batches_seen"],
+            order=order,
+            source=source,
+            reshuffle=bool(state["reshuffle"]),
+        )
 
     def epoch(self, numbers: Iterable[int] | None) -> Iterator[Any]:
         """Yields what `at` returns for each number, or without numbers what `next` does."""

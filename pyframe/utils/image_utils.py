@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import warnings
+import struct
 from functools import cache
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -112,22 +112,18 @@ def open_image(path: Any) -> Any:
         TypeError: if `path` is neither a path nor a buffer.
     """
     if isinstance(path, io.BytesIO):
-        source: Any = path
+        source = path
     elif isinstance(path, (str, bytes, PathLike)):
-        source = io.BytesIO(Path(fspath(path if not isinstance(path, bytes) else path.decode()))
-                            .read_bytes())  # fmt: skip
+        with open(path, "rb", buffering=0) as file:
+            source = io.BytesIO(file.read())
     else:
         raise TypeError(f"`path` must be a path or io.BytesIO. Received: {type(path)}")
-    image = pillow()
-    with warnings.catch_warnings():
-        # Pillow warns of a bomb where this function decides.
-        warnings.simplefilter("ignore", image.DecompressionBombWarning)
-        try:
-            picture = image.open(source, formats=_formats())
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders raise whatever their format's parser raises
-            raise DataError(f"{_name(path)} is not a picture that can be read: {error}") from error
+    try:
+        picture = _identify(source)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever their format's parser raises
+        raise DataError(f"{_name(path)} is not a picture that can be read: {error}") from error
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise DataError(
@@ -135,6 +131,29 @@ def open_image(path: Any) -> Any:
             "(pyframe.utils.image_utils.MAX_PIXELS)."
         )
     return picture
+
+
+def _identify(source: io.BytesIO) -> Any:
+    """Returns the picture that the first fitting format makes of a file.
+
+    `PIL.Image.open` does the same, with a limit of its own for the size, which warns; warnings
+    can only be kept back for all threads at once.
+    """
+    known = pillow().OPEN
+    source.seek(0)
+    prefix = source.read(16)
+    reason = "no format fits"
+    for name in _formats():
+        factory, accept = known[name]
+        fits = accept is None or accept(prefix)
+        if not fits or isinstance(fits, str):  # a text says why the format cannot be read here
+            continue
+        source.seek(0)
+        try:
+            return factory(source, "")
+        except (SyntaxError, IndexError, TypeError, struct.error) as error:
+            reason = f"as {name}: {error}"
+    raise DataError(reason)
 
 
 def _name(path: Any) -> str:
@@ -194,9 +213,9 @@ def _convert(picture: Any, mode: str) -> Any:
     picture.load()
     if picture.mode == mode:
         return picture
-    with warnings.catch_warnings():  # palettes with transparency in bytes
-        warnings.simplefilter("ignore", UserWarning)
-        return picture.convert(mode)
+    if mode != "RGBA" and isinstance(picture.info.get("transparency"), bytes):
+        del picture.info["transparency"]  # of a palette: has no effect but a warning
+    return picture.convert(mode)
 
 
 def _resize(picture: Any, size: tuple[int, int], interpolation: str, keep: bool) -> Any:

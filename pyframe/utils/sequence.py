@@ -93,6 +93,16 @@ class PyDataset:
         """
         return ordered_batches(self, numbers, workers, limit)
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns what else the batches depend on, for `BackupAndRestore`; nothing unless defined.
+
+        It may hold dictionaries, lists, numbers, strings and arrays.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` returned."""
+
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
 

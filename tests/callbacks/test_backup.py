@@ -20,7 +20,7 @@ import os, signal, sys
 import numpy as np
 import pyframe
 from pyframe.callbacks import *
-from pyframe.layers import Dense, Dropout
+from pyframe.layers import Dense, Dropout, Flatten
 from pyframe.models import Sequential
 
 folder, freq, kill_at, source = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
@@ -53,9 +53,23 @@ class Batches(pyframe.utils.Sequence):
     def __getitem__(self, i):
         return x[7 * i : 7 * i + 7], y[7 * i : 7 * i + 7]
 
+def pictures(seed):
+    from pyframe.preprocessing.image import ImageDataGenerator
+
+    changing = ImageDataGenerator(width_shift_range=0.5, rotation_range=90)
+    images = x.astype("float32").reshape(50, 2, 2, 1)
+    return changing.flow(images, y, batch_size=7, seed=seed)
+
 data = {"x": Batches(workers=2)} if source == "sequence" else {"x": x, "y": y, "batch_size": 7}
 if source == "steps":
     data["steps_per_epoch"] = 5
+validation = x[:9], y[:9]
+if source.startswith("pictures"):
+    model = Sequential([Flatten(input_shape=(2, 2, 1)), *model.layers])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    np.random.seed(5)
+    data = {"x": pictures(None if source == "pictures without seed" else 2)}
+    validation = pictures(9)
 callbacks = [
     Kill(),
     BackupAndRestore(folder + "/backup", save_freq=freq if freq == "epoch" else int(freq)),
@@ -64,7 +78,7 @@ callbacks = [
     CSVLogger(folder + "/log.csv"),
 ]
 history = model.fit(
-    **data, epochs=7, verbose=0, validation_data=(x[:9], y[:9]), callbacks=callbacks
+    **data, epochs=7, verbose=0, validation_data=validation, callbacks=callbacks
 )
 values = [np.array(history.epoch), *(np.array(v) for v in history.history.values())]
 values += [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
@@ -91,6 +105,8 @@ def launch(folder: Path, freq: str, kill_at: int, source: str) -> int:
         ("3", "arrays", (5, 21)),
         ("3", "sequence", (12, 2)),
         ("4", "steps", (13,)),
+        ("3", "pictures", (12, 6)),
+        ("epoch", "pictures without seed", (19,)),
         ("1", "no seed", (0,)),
     ],
 )

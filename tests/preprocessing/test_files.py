@@ -204,6 +204,15 @@ def test_a_bad_file_is_named_or_left_out(folder: Path, how: str) -> None:
     assert len(other[0][0]) == 3  # and warns no more
 
 
+def test_the_first_of_several_bad_files_is_named(folder: Path) -> None:
+    spoil(folder / "cats" / "2.png", "cut")
+    spoil(folder / "cats" / "4.png", "empty")
+    iterator = flow(folder, shuffle=False, batch_size=10)
+    for _ in range(20):
+        with pytest.raises(DataError, match=r"cats/2\.png"):
+            iterator[0]
+
+
 def test_a_batch_without_any_picture(folder: Path) -> None:
     iterator = flow(folder, classes=["dogs"], on_error="skip")
     for path in (folder / "dogs").rglob("*.png"):
