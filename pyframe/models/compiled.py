@@ -15,6 +15,7 @@ from pyframe import losses, optimizers
 from pyframe import metrics as metrics_module
 from pyframe.errors import ConfigurationError
 from pyframe.lookup import object_config, plain
+from pyframe.losses import Loss
 from pyframe.metrics import Metric
 from pyframe.models.outputs import Outputs, Shape
 
@@ -23,6 +24,10 @@ def _is_one_loss(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "class_name" in value
     return not isinstance(value, (list, tuple))
+
+
+def _is_several(value: Any) -> bool:
+    return not _is_one_loss(value)
 
 
 def _is_one_metric(value: Any) -> bool:
@@ -97,16 +102,17 @@ class Head:
     """What `compile` asks of one output.
 
     Attributes:
-        loss: name, Loss or function; None if the output takes no part in the loss.
-        loss_weight: factor of the loss.
-        loss_key: key of the loss in the logs, None if there is no other loss.
+        losses: names, Losses or functions, which are added up; none if the output takes no part
+            in the loss.
+        loss_weights: factor of each.
+        loss_key: key of their sum in the logs, None if no other output has a loss.
         prefix: what stands before the names of its metrics, "" for a single output.
         metrics: identifiers of its metrics.
         weighted_metrics: the same of those that are weighted.
     """
 
-    loss: Any
-    loss_weight: float
+    losses: tuple[Any, ...]
+    loss_weights: tuple[float, ...]
     loss_key: str | None
     prefix: str
     metrics: tuple[Any, ...]
@@ -115,27 +121,30 @@ class Head:
     @property
     def needs_target(self) -> bool:
         """Whether something is computed from the output and a target."""
-        return self.loss is not None or bool(self.metrics or self.weighted_metrics)
+        return bool(self.losses or self.metrics or self.weighted_metrics)
 
-    def loss_for(self, y_shape: Shape, output_shape: Shape) -> losses.Loss:
-        """Returns the loss object for targets and predictions of these shapes."""
-        loss = self.loss
-        if _is_family(loss):
-            loss = choose_by_shape(y_shape, output_shape, _CROSSENTROPIES)
-        return loss if isinstance(loss, losses.Loss) else losses.LossFunctionWrapper(loss)
+    def losses_for(self, y_shape: Shape, output_shape: Shape) -> list[Loss]:
+        """Returns the loss objects for targets and predictions of these shapes."""
+        found = []
+        for loss in self.losses:
+            if _is_family(loss):
+                loss = choose_by_shape(y_shape, output_shape, _CROSSENTROPIES)
+            found.append(
+                loss if isinstance(loss, losses.Loss) else losses.LossFunctionWrapper(loss)
+            )
+        return found
 
     def takes_class_numbers(self, y_shape: Shape, output_shape: Shape) -> bool:
-        """Tells whether the loss expects integer class numbers as targets."""
-        if self.loss is None:
-            return False
-        loss = self.loss_for(y_shape, output_shape)
-        return getattr(loss, "fn", None) is losses.sparse_categorical_crossentropy
+        """Tells whether a loss expects integer class numbers as targets."""
+        sparse = losses.sparse_categorical_crossentropy
+        found = self.losses_for(y_shape, output_shape)
+        return any(getattr(loss, "fn", None) is sparse for loss in found)
 
     def ignored_class(self, y_shape: Shape, output_shape: Shape) -> int | None:
-        """Returns the class number that the loss leaves out, None if there is none."""
-        if self.loss is None:
-            return None
-        return getattr(self.loss_for(y_shape, output_shape), "ignore_class", None)
+        """Returns the class number that a loss leaves out, None if there is none."""
+        found = self.losses_for(y_shape, output_shape)
+        ignored = [getattr(loss, "ignore_class", None) for loss in found]
+        return next((number for number in ignored if number is not None), None)
 
 
 def _is_family(loss: Any) -> bool:
@@ -164,8 +173,9 @@ class Compiled:
     Args:
         optimizer: name or Optimizer.
         loss: name, Loss or function of (y_true, y_pred), for every output; or a list or
-            dictionary of them, None for an output without loss.
-        loss_weights: factor of the loss, or of each output's; None for 1.
+            dictionary of them, None for an output without loss. Several losses of one output
+            are a list, too; they are added up.
+        loss_weights: factor of the loss, or of each output's, nested as the losses; None for 1.
         metrics: list of names, metrics and functions; for several outputs a list or dictionary
             of such lists.
         weighted_metrics: the same; these take sample weights into account.
@@ -242,46 +252,60 @@ class Compiled:
 
     def _make_heads(self, outputs: Outputs) -> list[Head]:
         chosen = self._losses(outputs)
-        if all(loss is None for loss in chosen):
+        if not any(chosen):
             raise ConfigurationError("The model was compiled without a loss: compile(loss=...).")
-        weights = self._weights(outputs, chosen)
+        weights = self._weights(outputs, [len(entry) for entry in chosen])
         metrics = self._metrics(outputs, self.metrics, "metrics")
         weighted = self._metrics(outputs, self.weighted_metrics, "weighted_metrics")
-        names = outputs.loss_names([_loss_name(loss) for loss in chosen])
-        several = sum(loss is not None for loss in chosen) > 1
+        names = outputs.loss_names([_loss_name((*entry, None)[0]) for entry in chosen])
+        several = sum(map(bool, chosen)) > 1
         prefixes = [f"{name}_" if name and len(outputs) > 1 else "" for name in outputs.names]
         return [
             Head(
-                loss=loss,
-                loss_weight=weights[i],
-                loss_key=f"{names[i]}_loss" if several and loss is not None else None,
+                losses=tuple(entry),
+                loss_weights=weights[i],
+                loss_key=f"{names[i]}_loss" if several and entry else None,
                 prefix=prefixes[i],
                 metrics=tuple(metrics[i]),
                 weighted_metrics=tuple(weighted[i]),
             )
-            for i, loss in enumerate(chosen)
+            for i, entry in enumerate(chosen)
         ]
 
-    def _losses(self, outputs: Outputs) -> list[Any]:
+    def _losses(self, outputs: Outputs) -> list[list[Any]]:
         if len(outputs) > 1:
-            return outputs.spread(self.loss, "loss", _is_one_loss)
+            return [_leaves(entry) for entry in outputs.spread(self.loss, "loss", _is_one_loss)]
         loss = _single(self.loss)
-        if not _is_one_loss(loss):
+        if isinstance(loss, Mapping) and not _is_one_loss(loss):
             raise ConfigurationError(
-                f"`loss` must be a single loss, the model has {outputs.text}. Received: {loss!r}"
+                f"`loss` must be a single loss, or a list of losses that are added up; the model "
+                f"has {outputs.text}. Received: {loss!r}"
             )
-        return [loss]
+        return [_leaves(loss)]
 
-    def _weights(self, outputs: Outputs, chosen: list[Any]) -> list[float]:
+    def _weights(self, outputs: Outputs, counts: Sequence[int]) -> list[tuple[float, ...]]:
         value = self.loss_weights
-        if len(outputs) == 1:
-            value = _single(value)
-        listed = isinstance(value, (list, tuple)) and len(value) < len(outputs)
-        if listed and len(value) == sum(loss is not None for loss in chosen):
+        listed = isinstance(value, (list, tuple)) and not any(map(_is_several, value))
+        if listed and len(value) == sum(counts) and sum(counts) != len(outputs):
+            # One factor for each loss there is, in a row.
             rest = iter(value)
-            value = [None if loss is None else next(rest) for loss in chosen]
-        found = outputs.spread(value, "loss_weights", _is_one_loss)
-        return [1.0 if weight is None else float(weight) for weight in found]
+            value = [[next(rest) for _ in range(count)] for count in counts]
+        if len(outputs) == 1:
+            entries = [_single(value)]
+        else:
+            entries = outputs.spread(value, "loss_weights", _is_one_loss)
+        found = []
+        for count, entry in zip(counts, entries, strict=True):
+            factors = _leaves(entry)
+            if not _is_several(entry):
+                factors = [1.0 if entry is None else entry] * count
+            if len(factors) != count:
+                raise ConfigurationError(
+                    f"`loss_weights` has {len(factors)} factors for an output with {count} losses: "
+                    f"{self.loss_weights!r}"
+                )
+            found.append(tuple(float(factor) for factor in factors))
+        return found
 
     def _metrics(self, outputs: Outputs, value: Any, argument: str) -> list[list[Any]]:
         if len(outputs) == 1:

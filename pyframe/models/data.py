@@ -241,7 +241,7 @@ def _targets_of(outputs: Outputs, heads: Sequence[Head], y: Any) -> list[Any]:
         return [unwrap(y)]
     if isinstance(y, (list, tuple)) and len(y) < len(outputs):
         # Targets for the outputs with a loss alone.
-        wanted = [head.loss is not None for head in heads]
+        wanted = [bool(head.losses) for head in heads]
         if len(y) == sum(wanted):
             rest = iter(y)
             return [next(rest) if needed else None for needed in wanted]

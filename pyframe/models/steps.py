@@ -210,15 +210,19 @@ def trace_loss(trace: Trace, model: Any, compiled: Compiled, spec: BatchSpec) ->
     total: Any = None
     losses = []
     for head, target, prediction, weight in zip(heads, targets, predictions, weights, strict=True):
-        if head.loss is None or target is None:
+        if not head.losses or target is None:
             continue
         _check_softmax(prediction)
-        loss: Any = head.loss_for(target.shape, prediction.shape)(target, prediction, weight)
+        whole: Any = None
+        for fn, factor in zip(
+            head.losses_for(target.shape, prediction.shape), head.loss_weights, strict=True
+        ):
+            loss: Any = fn(target, prediction, weight)
+            whole = loss if whole is None else _sum_of(whole, loss)
+            loss = loss * factor if factor != 1.0 else loss
+            total = loss if total is None else _sum_of(total, loss)
         if head.loss_key is not None:
-            losses.append(ops.mean(loss) if loss.shape else loss)
-        if head.loss_weight != 1.0:
-            loss = loss * head.loss_weight
-        total = loss if total is None else _sum_of(total, loss)
+            losses.append(ops.mean(whole) if whole.shape else whole)
     total = _with_penalties(trace, model, total)
     return Traced(heads, targets, predictions, weights, total, losses)
 

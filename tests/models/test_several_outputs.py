@@ -1,6 +1,7 @@
 """Losses, weights, metrics, targets and sample weights of several outputs."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,47 @@ def test_outputs_of_a_subclass() -> None:
 def test_refusals(make: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+def absolute(model: Model) -> float:
+    return float(np.abs(model.predict(X)[1] - SIZE).mean())
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"loss": {"kind": SPARSE, "size": ["mse", "mae"]}}, (1, 1, 1)),
+        ({"loss": [SPARSE, ["mse", "mae"]], "loss_weights": [3, [0.5, 2.0]]}, (3, 0.5, 2)),
+        ({"loss": [SPARSE, ["mse", "mae"]], "loss_weights": [3, 0.5, 2.0]}, (3, 0.5, 2)),
+        ({"loss": [SPARSE, ["mse", "mae"]], "loss_weights": [3, 0.5]}, (3, 0.5, 0.5)),
+        ({"loss": [None, ["mse", "mae"]], "loss_weights": [None, [0.5, 2.0]]}, (0, 0.5, 2)),
+    ],
+)
+def test_several_losses_of_one_output(options: dict[str, Any], expected: tuple[float, ...]) -> None:
+    model = net(**options)
+    kind, size = by_hand(model)
+    parts = kind, size, absolute(model)
+    y = [IDS, SIZE] if expected[0] else [None, SIZE]
+    found = model.test_on_batch(X, y, return_dict=True)
+    total = sum(factor * part for factor, part in zip(expected, parts, strict=True))
+    assert found["loss"] == pytest.approx(total, rel=1e-5)
+    assert list(found) == ["loss", *(["kind_loss", "size_loss"] if expected[0] else [])]
+    if expected[0]:
+        assert found["size_loss"] == pytest.approx(parts[1] + parts[2], rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [["mse", "mae"], [["mse", "mae"]], {"size": ["mse", "mae"]}])
+def test_several_losses_of_the_only_output(loss: Any, tmp_path: Path) -> None:
+    inputs = Input((4,))
+    model = Model(inputs, Dense(1, name="size")(inputs))
+    model.compile("sgd", loss, loss_weights=[0.5, 2.0])
+    d = model.predict(X) - SIZE
+    found = model.evaluate(X, SIZE, return_dict=True, verbose=0)
+    assert found == {"loss": pytest.approx(0.5 * (d**2).mean() + 2 * np.abs(d).mean(), rel=1e-5)}
+    model.save(tmp_path / "m.keras")
+    assert load_model(tmp_path / "m.keras").evaluate(X, SIZE, return_dict=True, verbose=0) == found
+
+
+def test_factors_that_do_not_fit_the_losses() -> None:
+    with pytest.raises(ConfigurationError, match="3 factors for an output with 2 losses"):
+        net(loss=[SPARSE, ["mse", "mae"]], loss_weights=[1, [1, 2, 3]])
