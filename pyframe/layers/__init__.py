@@ -77,7 +77,7 @@ from pyframe.layers.pooling import (
     MaxPooling2D,
 )
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
-from pyframe.layers.resizing import CenterCrop, Resizing
+from pyframe.layers.resizing import CenterCrop, RandomCrop, Resizing
 from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, register_class, serialize
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
@@ -154,6 +154,7 @@ __all__ = [
     "Permute",
     "RMSNormalization",
     "RandomContrast",
+    "RandomCrop",
     "RandomFlip",
     "RandomRotation",
     "RandomTranslation",

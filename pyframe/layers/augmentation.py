@@ -305,8 +305,14 @@ class RandomContrast(_ImageLayer):
         super().__init__(seed, **kwargs)
         self.data_format = arguments.channels_last(self.data_format, self.label)
         self.factor = self.factor_range(factor, "factor", low=0.0)
-        low, high = value_range
-        self.value_range = (low, high)
+        limits = value_range if isinstance(value_range, (list, tuple)) else ()
+        limits = [arguments.finite(n, "value_range", self.label) for n in limits]
+        if len(limits) != 2 or limits[0] > limits[1]:
+            raise ConfigurationError(
+                f"{self.label}: `value_range` must be two numbers (lowest, highest). Received: "
+                f"{value_range!r}"
+            )
+        self.value_range = tuple(value_range)
 
     def change(self, images: Any) -> Any:
         """Returns the images with other contrasts."""

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pyframe import ops
 from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.layers import arguments
@@ -47,10 +49,14 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(target_shape, int):
-            target_shape = (target_shape,)
-        self.target_shape = tuple(int(n) for n in target_shape)
-        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+        shape = target_shape if isinstance(target_shape, (list, tuple)) else (target_shape,)
+        whole = all(isinstance(n, (int, np.integer)) for n in shape)
+        self.target_shape = tuple(int(n) for n in shape) if whole else ()
+        if (
+            not whole
+            or self.target_shape.count(-1) > 1
+            or any(n < 1 and n != -1 for n in self.target_shape)
+        ):
             raise ConfigurationError(
                 f"{self.label}: `target_shape` must hold positive integers and at most one -1. "
                 f"Received: {target_shape}"
@@ -86,8 +92,8 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+        self.dims = tuple(dims) if isinstance(dims, (list, tuple)) else (dims,)
+        if set(self.dims) != set(range(1, len(self.dims) + 1)):
             raise ConfigurationError(
                 f"{self.label}: `dims` must be a permutation of 1 ... {len(self.dims)} (the batch "
                 f"axis 0 stays). Received: {dims}"

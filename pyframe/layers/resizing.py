@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pyframe import ops
 from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.layers import arguments
 from pyframe.layers.base import Layer
 from pyframe.layers.input_spec import InputSpec
+from pyframe.layers.random_layer import RandomLayer
 from pyframe.ops.image import INTERPOLATIONS
+from pyframe.ops.random import random_uniform
 
 
 class ImageSizeLayer(Layer):
@@ -146,3 +150,58 @@ class CenterCrop(ImageSizeLayer):
         if height >= self.height and width >= self.width:
             return cut(images, top, left, self.height, self.width)
         return ops.image.resize(self.crop_to_aspect(images), (self.height, self.width))
+
+
+class RandomCrop(RandomLayer, ImageSizeLayer):
+    """Cuts a part out of images while training, at one random place for the images of a batch.
+
+    Images that are not larger both ways are cut from the middle, and resized if they are too
+    small. Otherwise (in `evaluate` and `predict`) the largest middle part that has the aspect
+    ratio of the result is resized, as Keras's documentation says; Keras 3.15.1 itself then leaves
+    images as they are.
+
+    Args:
+        height: height of the result.
+        width: width of the result.
+        seed: fixes this layer's random numbers; None draws from the model's.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape.
+
+    Shapes:
+        (batch, any, any, channels) to (batch, height, width, channels).
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        self.set_size(height, width, data_format)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Returns a part of the images."""
+        images = ops.cast(inputs, self.dtype)
+        height, width = self.known_size(images)
+        size = (self.height, self.width)
+        if not training:
+            return ops.image.resize(self.crop_to_aspect(images), size)
+        if height > self.height and width > self.width:
+            moved = self._moved(images, height - self.height, width - self.width)
+            return cut(moved, 0, 0, *size)
+        fit_height, fit_width = self.of_same_aspect(height, width)
+        top, left = (max(0, n - f) // 2 for n, f in ((height, fit_height), (width, fit_width)))
+        part = cut(images, top, left, min(size[0], height - top), min(size[1], width - left))
+        return part if part.shape[1:3] == size else ops.image.resize(part, size)
+
+    def _moved(self, images: Any, most_down: int, most_right: int) -> Any:
+        # A random pixel, at most this far down and right, comes to the upper left corner.
+        transform: Any = np.array([1, 0, 0, 0, 1, 0, 0, 0], self.dtype)
+        for most, place in ((most_right, 2), (most_down, 5)):
+            draw = random_uniform(images, (0, 1, 2, 3), state=self._state)
+            steps = ops.floor(ops.reshape(draw, (1,)) * (most + 1))
+            transform = transform + steps * np.eye(8, dtype=self.dtype)[place]
+        return ops.image.affine_transform(images, transform, "nearest")

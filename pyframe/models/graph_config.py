@@ -23,6 +23,7 @@ from pyframe.ops.symbolic import Node, Operation, SymbolicTensor
 
 _TENSOR = "__keras_tensor__"
 _ARRAY = "__numpy__"
+_SLICE = ("start", "stop", "step")
 
 
 def graph_config(graph: LayerGraph) -> dict[str, Any]:
@@ -50,6 +51,11 @@ def graph_config(graph: LayerGraph) -> dict[str, Any]:
         if isinstance(value, np.ndarray):
             config = {"value": value.tolist(), "dtype": value.dtype.name}
             return {"class_name": _ARRAY, "config": config}
+        if isinstance(value, slice):
+            config = {name: getattr(value, name) for name in _SLICE}
+            return {"class_name": "__slice__", "config": config}
+        if value is Ellipsis:
+            return {"class_name": "__ellipsis__", "config": {}}
         return value.item() if isinstance(value, np.generic) else value
 
     layers = []
@@ -170,6 +176,8 @@ class _GraphReader:
         kwargs = {k: v for k, v in kwargs.items() if not (k == "mask" and v is None)}
         if isinstance(operation, Operation):
             kwargs = {**self._options[name], **kwargs}
+            if operation.function.__name__ == "get_item" and isinstance(args[1], list):
+                args[1] = tuple(args[1])  # JSON knows lists only
         made = nest.flatten(operation(*args, **kwargs))
         node: Node = made[0].node
         return node
@@ -184,6 +192,10 @@ class _GraphReader:
                 return self._tensor(config["keras_history"])
             if kind == _ARRAY and isinstance(config, Mapping):
                 return np.asarray(config["value"], dtype=str(config["dtype"]))
+            if kind == "__slice__" and isinstance(config, Mapping):
+                return slice(*(config[name] for name in _SLICE))
+            if kind == "__ellipsis__":
+                return Ellipsis
             return {key: self._filled(entry) for key, entry in value.items()}
         return [self._filled(entry) for entry in value] if isinstance(value, list) else value
 

@@ -21,7 +21,7 @@ _UNARY = (
 )
 _BINARY = (
     "add divide equal greater greater_equal less less_equal matmul maximum minimum multiply "
-    "not_equal power subtract"
+    "not_equal power subtract get_item"
 )
 _NETWORKS = (
     "elu gelu hard_sigmoid leaky_relu log_softmax one_hot relu selu sigmoid silu softmax softplus "

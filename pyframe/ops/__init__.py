@@ -65,6 +65,7 @@ from pyframe.ops.elementwise import (
 )
 from pyframe.ops.function import Function, gradients, trace_function, value_and_grad
 from pyframe.ops.image import repeat
+from pyframe.ops.indexing import get_item
 from pyframe.ops.nn import (
     average_pool2d,
     batch_norm,
@@ -175,6 +176,7 @@ __all__ = [
     "flatten",
     "floor",
     "gelu",
+    "get_item",
     "gradients",
     "greater",
     "greater_equal",

@@ -112,6 +112,9 @@ class Arithmetic:
     def __le__(self, other: Any) -> Any:
         return _ops().less_equal(self, other)
 
+    def __getitem__(self, key: Any) -> Any:
+        return _ops().get_item(self, key)
+
     def reshape(self, *shape: Any) -> Any:
         """Returns the same elements in another shape; one dimension may be -1."""
         one = len(shape) == 1 and isinstance(shape[0], (tuple, list))

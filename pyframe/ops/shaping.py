@@ -38,6 +38,8 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
     Raises:
         ShapeError: if more than one dimension is left open or the sizes differ.
     """
+    if not all(n is None or isinstance(n, (int, np.integer)) for n in newshape):
+        raise ShapeError(f"A shape must hold whole numbers. Received: {newshape!r}")
     shape = [-1 if n is None else int(n) for n in newshape]
     if shape.count(-1) > 1:
         raise ShapeError(f"reshape can compute one dimension only. Received: {tuple(newshape)}")
@@ -96,6 +98,8 @@ def swap_to_last(x: Any, axis: int) -> Any:
 
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
     """Returns the tensors one after the other along an axis."""
+    if not isinstance(xs, (list, tuple)) or not xs:
+        raise ConfigurationError(f"A list of tensors, at least one, is needed. Received: {xs!r}")
     dtype = "int32" if all(move_dtype(x) == "int32" for x in xs) else float_dtype(*xs)
     attrs = {"axis": normal_axis(axis, rank(xs[0]))}
     return apply_all("concat", list(xs), attrs, [dtype] * len(xs))[0]
@@ -159,7 +163,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
             raise ShapeError("An axis of unknown size cannot be split.")
         bounds = [0, *(builtins.min(int(i), size) for i in indices_or_sections), size]
     return [
-        _cut(x, axis, begin, size - builtins.max(begin, end))
+        cut(x, axis, begin, size - builtins.max(begin, end))
         for begin, end in itertools.pairwise(bounds)
     ]
 
@@ -189,6 +193,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
     """Returns tensors of one shape side by side along a new axis."""
+    if not isinstance(x, (list, tuple)) or not x:
+        raise ConfigurationError(f"A list of tensors, at least one, is needed. Received: {x!r}")
     return concatenate([expand_dims(t, normal_axis(axis, rank(t) + 1)) for t in x], axis)
 
 
@@ -208,15 +214,26 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 
 def tile(x: Any, repeats: int | Sequence[int]) -> Any:
-    """Returns x repeated as a whole along each axis, as np.tile."""
-    counts = [repeats] if isinstance(repeats, int) else list(repeats)
+    """Returns x repeated as a whole along each axis, as np.tile.
+
+    Args:
+        x: the operand.
+        repeats: how often along the last axis, or along each of the last ones; >= 1.
+
+    Raises:
+        ConfigurationError: for other numbers.
+    """
+    counts: list[Any] = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
+    if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in counts):
+        raise ConfigurationError(f"`repeats` must be whole numbers >= 1. Received: {repeats!r}")
     x = expand_dims(x, range(builtins.max(0, len(counts) - rank(x))))
     for axis, count in enumerate(counts, rank(x) - len(counts)):
         x = concatenate([x] * count, axis) if count != 1 else x
     return x
 
 
-def _cut(x: Any, axis: int, before: int, after: int) -> Any:
+def cut(x: Any, axis: int, before: int, after: int) -> Any:
+    """Returns x without its first and last elements along an axis."""
     widths = [(0, 0)] * rank(x)
     widths[axis] = (-before, -after)
     return pad(x, widths)

@@ -16,7 +16,7 @@ from pyframe.saving import keras1
 from pyframe.saving.source import Source
 
 _CODE = ("__lambda__", "Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
-_FOREIGN = ("__typespec__", "__slice__", "__bytes__", "__ellipsis__", "CompositeTensor", "TypeSpec")
+_FOREIGN = ("__typespec__", "__bytes__", "CompositeTensor", "TypeSpec")
 _MODULES = ("keras", "tf_keras", "builtins", "pyframe", "tensorflow")
 _MIXED = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 _MAX_OBJECTS = 20_000

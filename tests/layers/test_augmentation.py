@@ -135,3 +135,46 @@ def test_affine_transform_of_one_image() -> None:
     )
     with pytest.raises(ConfigurationError, match="fill_mode"):
         ops.image.affine_transform(X, move, fill_mode="mirror")
+
+
+def test_crops_are_parts_at_random_places() -> None:
+    layer = layers.RandomCrop(4, 3, seed=1)
+    places = set()
+    for _ in range(60):
+        y = layer(X, training=True)
+        assert y.shape == (40, 4, 3, 2)
+        found = [
+            (i, j) for i in range(3) for j in range(3)
+            if np.array_equal(y, X[:, i : i + 4, j : j + 3])
+        ]  # fmt: skip
+        places.update(found)
+        assert len(found) == 1  # the same one for all images
+    assert len(places) == 9
+    again = layers.deserialize(layers.serialize(layers.RandomCrop(4, 3, seed=1)))
+    np.testing.assert_array_equal(
+        again(X, training=True), layers.RandomCrop(4, 3, seed=1)(X, training=True)
+    )
+
+
+# What Keras 3.15.1 gives for the first pixels of images with the numbers 0 to 47.
+@pytest.mark.parametrize(
+    ("size", "first"), [((9, 5), [2, 3, 4]), ((6, 4), [2, 3, 4]), ((4, 8), [8, 9, 10])]
+)
+def test_crops_of_images_that_are_not_larger(size: tuple[int, int], first: list[float]) -> None:
+    x = np.arange(96, dtype=np.float32).reshape(2, 6, 8, 1)
+    y = layers.RandomCrop(*size)(x, training=True)
+    assert y.shape == (2, *size, 1)
+    np.testing.assert_allclose(y[0, 0, :3, 0], first)
+
+
+def test_crops_outside_training_have_the_aspect_ratio_of_the_result() -> None:
+    model = models.Sequential([layers.Input((6, 8, 1)), layers.RandomCrop(3, 2)])
+    x = np.arange(96, dtype=np.float32).reshape(2, 6, 8, 1)
+    expected = ops.image.resize(x[:, :, 2:6], (3, 2))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected)
+
+
+@pytest.mark.parametrize("limits", [5, (1,), (2, 1), ("a", "b"), "ab"])
+def test_value_range_of_contrast(limits: Any) -> None:
+    with pytest.raises(ConfigurationError, match="`value_range`"):
+        layers.RandomContrast(0.5, value_range=limits)

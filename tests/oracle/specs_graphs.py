@@ -46,6 +46,14 @@ def operators(k: Any) -> Any:
     return k.Model([a, b], k.layers.Dense(2, name="size")(k.layers.Flatten(name="flat")(x)))
 
 
+def parts(k: Any) -> Any:
+    a, b, both, hidden = _two_towers(k)
+    image = k.ops.reshape(both, (-1, 4, 3))
+    rows = image[:, ::-2, 1:] * hidden[:, None, :2]
+    x = k.ops.concatenate([rows[:, 0], image[:, -1], both[..., 3:9:2]], axis=-1)
+    return k.Model([a, b], k.layers.Dense(2, name="size")(x), name="net")
+
+
 def _inner(k: Any, name: str, features: int, units: int) -> Any:
     inside = k.layers.Input((features,), name=f"{name}_input")
     x = k.layers.Dense(units, activation="tanh", name=f"{name}_one")(inside)
@@ -126,6 +134,7 @@ _SPARSE = "sparse_categorical_crossentropy"
 
 GRAPH_CASES = [
     GraphCase("operators", operators),
+    GraphCase("parts", parts),
     GraphCase("nested_models", nested_models, targets=[5, 2]),
     GraphCase("frozen", frozen, ("a",)),
     GraphCase("partly_frozen", partly_frozen, ("a",)),
