@@ -32,8 +32,8 @@ class Embedding(Layer):
 
     Raises:
         ConfigurationError: if a size is no positive integer.
-        DataError: when called on arrays that hold other numbers; inside a model such a number
-            gives a vector of NaN.
+        DataError: when arrays with other numbers enter the layer, or a model of layers whose
+            input it is; behind other layers such a number gives a vector of NaN.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class Embedding(Layer):
 
     def array_dtype(self, array: Array) -> str:
         """Returns "int32"."""
-        self.check_ids(array)
+        self.check_values(array)
         return "int32"
 
-    def check_ids(self, array: Array) -> None:
+    def check_values(self, array: Array) -> None:
         """Looks for numbers that have no row.
 
         Raises:
             DataError: if there is one; the text says which and where.
         """
-        bad = (array >= self.input_dim) | (array < -self.input_dim)
-        if bad.any():
+        if array.size and not (array.min() >= -self.input_dim and array.max() < self.input_dim):
+            bad = ~((array < self.input_dim) & (array >= -self.input_dim))
             at = np.unravel_index(int(np.argmax(bad)), array.shape)
             raise DataError(
                 f"{self.label} has {self.input_dim} rows, but its input holds {array[at]} at "

@@ -12,7 +12,7 @@ import numpy as np
 from pyframe import _core
 from pyframe.errors import DataError
 from pyframe.models.compiled import Head
-from pyframe.models.inputs import check_inputs, unwrap
+from pyframe.models.inputs import check_inputs, check_values, unwrap
 from pyframe.models.outputs import Outputs, Shape
 from pyframe.models.steps import BatchSpec, Spec
 from pyframe.ops.dtypes import Array, as_array, common_float
@@ -179,6 +179,7 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
         outputs = model.outputs_spec
         head, target = model.compiled_state.heads_for(outputs)[0], known.targets[0]
         assert target is not None
+        check_values(model, [x])
         _check_values(head, y, target, outputs.shapes[0], "y")
         return Batch([x], [y], [], known)
     batch = _check_parts(model, x, y, None)

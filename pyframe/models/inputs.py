@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ def check_inputs(model: Any, x: Any) -> tuple[list[Array], nest.Structure]:
         The arrays in a row, and how they are nested when the model is called.
 
     Raises:
-        DataError: for a missing, empty or non-numeric array, or arrays of different lengths.
+        DataError: for a missing, empty or non-numeric array, arrays of different lengths, or
+            numbers without a row in an Embedding.
         ShapeError: if the shape does not fit the model; the text says what may help.
     """
     if x is None:
@@ -57,7 +58,24 @@ def check_inputs(model: Any, x: Any) -> tuple[list[Array], nest.Structure]:
         _fit_shape(model, array, shape, name)
         for array, shape, name in zip(arrays, expected, names, strict=True)
     ]
+    check_values(model, fitted)
     return fitted, structure
+
+
+def value_checks(model: Any) -> list[tuple[int, Callable[[Array], None]]]:
+    """Returns what looks at arrays before a run: the number of an input, and the check."""
+    found: list[tuple[int, Callable[[Array], None]]] = []
+    return found if model.graph is None else model.graph.value_checks
+
+
+def check_values(model: Any, arrays: Sequence[Array]) -> None:
+    """Lets the layers at the inputs look for numbers that they cannot take.
+
+    Raises:
+        DataError: if there is one.
+    """
+    for number, check in value_checks(model):
+        check(arrays[number])
 
 
 def _arranged(model: Any, x: Any) -> tuple[list[Any], nest.Structure, list[str]]:

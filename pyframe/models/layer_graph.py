@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,24 @@ class LayerGraph:
                 tensor = Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
             entries.append(tensor)
         return cls(nest.pack(graph.input_structure, entries), graph.run(entries))
+
+    @functools.cached_property
+    def value_checks(self) -> list[tuple[int, Callable[[Any], None]]]:
+        """What looks at arrays before a run: the number of an input, and a method of a layer."""
+        numbers = {tensor.key: i for i, tensor in enumerate(self.inputs)}
+        found: list[tuple[int, Callable[[Any], None]]] = []
+        for node in self.nodes:
+            places = [numbers.get(self._resolve(tensor).key) for tensor in node.inputs]
+            inner = getattr(node.operation, "graph", None)
+            if hasattr(node.operation, "check_values"):
+                found += [(i, node.operation.check_values) for i in places if i is not None]
+            elif isinstance(inner, LayerGraph):
+                found += [
+                    (i, check)
+                    for number, check in inner.value_checks
+                    if (i := places[number]) is not None
+                ]
+        return found
 
     # --- making ------------------------------------------------------------------------------
 

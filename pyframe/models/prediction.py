@@ -14,7 +14,7 @@ from pyframe.layers.base import Layer, shapes_in
 from pyframe.layers.weights import structure_version
 from pyframe.models.epochs import Stretch
 from pyframe.models.feeds import check_batch_size, check_count
-from pyframe.models.inputs import check_inputs
+from pyframe.models.inputs import check_inputs, value_checks
 from pyframe.models.old_names import old_arguments
 from pyframe.models.outputs import Outputs
 from pyframe.models.sources import IterableFeed, is_batch_source, split_item
@@ -78,7 +78,7 @@ class Predictor(Layer):
         outputs = plan.run(arrays)
         if structure is not None:
             return nest.pack(structure, outputs)
-        if arrays[0] is x and not training:
+        if arrays[0] is x and not training and not value_checks(self):
             ready = self.__dict__.setdefault("_ready", {})
             if len(ready) >= _READY_LIMIT:
                 ready.clear()

@@ -80,3 +80,41 @@ def test_functions_of_merging_layers() -> None:
     assert layers.minimum([a, b]).tolist() == [[1, 2]]
     assert layers.concatenate([a, b], axis=0).tolist() == [[1, 5], [3, 2]]
     assert layers.dot([a, b]).tolist() == [[13]]
+
+
+def two_inputs() -> models.Model:
+    ids, more = layers.Input((3,), name="ids"), layers.Input((2,), name="more")
+    inner = models.Sequential([layers.Input((3,)), layers.Embedding(9, 2, name="table")])
+    x = layers.Concatenate()([layers.Flatten()(inner(ids)), more])
+    return models.Model([more, ids], layers.Dense(1)(x))
+
+
+def test_item_40_numbers_without_a_row_are_named_in_a_model() -> None:
+    model = models.Sequential(
+        [layers.Embedding(20, 3, input_length=4), layers.Flatten(), layers.Dense(2)]
+    )
+    model.compile("sgd", "mse")
+    x, y = np.arange(40).reshape(10, 4) % 20, np.zeros((10, 2), np.float32)
+    wrong = x.copy()
+    wrong[7, 2] = 20
+    text = r"rows, but its input holds 20(\.0)? at position \(7, 2\)"
+    uses = [
+        lambda a: model.predict(a, verbose=0), model, model.predict_on_batch,
+        lambda a: model.evaluate(a, y, verbose=0), lambda a: model.train_on_batch(a, y),
+        lambda a: model.fit(a, y, verbose=0), lambda a: model.predict(a, batch_size=3, verbose=0),
+    ]  # fmt: skip
+    for use in uses:
+        for kind in (np.int64, np.float32):
+            use(x.astype(kind))  # the second time a shape is known no more is checked than values
+            before = model.get_weights()
+            with pytest.raises(DataError, match=text):
+                use(wrong.astype(kind))
+            for old, new in zip(before, model.get_weights(), strict=True):
+                np.testing.assert_array_equal(new, old)
+    with pytest.raises(DataError, match="input holds nan"):
+        model.predict(np.where(wrong == 20, np.nan, wrong), verbose=0)
+    nested = two_inputs()
+    more = np.zeros((10, 2))
+    assert nested.predict([more, x[:, :3] % 9], verbose=0).shape == (10, 1)
+    with pytest.raises(DataError, match="Embedding 'table' has 9 rows"):
+        nested.predict([more, x[:, :3]], verbose=0)
