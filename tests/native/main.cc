@@ -1,5 +1,7 @@
 // Tests every compute kernel at every instruction-set level that this machine has.
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "check.h"
 #include "tests.h"
@@ -54,4 +56,17 @@ int run() {
 }  // namespace
 }  // namespace pyframe::test
 
-int main() { return pyframe::test::run(); }
+// "accuracy n [function]" prints largest errors over every n-th float; without arguments all tests
+// run.
+int main(int argc, char** argv) {
+  using namespace pyframe;
+  if (argc < 3 || std::strcmp(argv[1], "accuracy") != 0) return test::run();
+  int count = 0;
+  const IsaLevel* const* levels = isa_levels(&count);
+  for (int i = 0; i < count; ++i) {
+    if (!levels[i]->supported()) continue;
+    test::print_accuracy(*levels[i], argc > 3 ? argv[3] : nullptr,
+                         std::strtoull(argv[2], nullptr, 10));
+  }
+  return 0;
+}

@@ -7,6 +7,7 @@ namespace pyframe::test {
 
 #define PF_TESTS(X) \
   X(test_unary)     \
+  X(test_accuracy)  \
   X(test_binary)    \
   X(test_reduce)    \
   X(test_softmax)   \
@@ -15,7 +16,8 @@ namespace pyframe::test {
   X(test_winograd)  \
   X(test_pool)      \
   X(test_planar)    \
-  X(test_dropout)   \
+  X(test_random)    \
+  X(test_resample)  \
   X(test_norm)      \
   X(test_depthwise) \
   X(test_optimizers)
@@ -25,6 +27,10 @@ namespace pyframe::test {
   void name(const KernelTable<T>& kernels);
 PF_TESTS(PF_DECLARE_TEST)
 #undef PF_DECLARE_TEST
+
+// Prints the largest errors of elementwise functions (one, or all if null) over every `stride`-th
+// float.
+void print_accuracy(const IsaLevel& level, const char* function, uint64_t stride);
 
 // Defines test `name` for both types, at the end of its file.
 #define PF_INSTANTIATE_TEST(name)                \

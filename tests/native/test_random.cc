@@ -1,4 +1,4 @@
-// Dropout: the mask is the published function of key and index, and looks random.
+// Random numbers are the published function of key and index, and look random: dropout, uniform.
 #include <initializer_list>
 
 #include "check.h"
@@ -58,10 +58,42 @@ void test_statistics(const KernelTable<T>& kernels, uint64_t key) {
   expect(std::fabs(product) / kCount < 6 * 0.25 / root, "correlation of neighbours");
 }
 
+// The same numbers for both types and wherever a piece begins: the upper 24 bits of the hashes.
+template <typename T>
+void test_uniform(const KernelTable<T>& kernels, Random& random, int n, uint64_t offset) {
+  set_case("random_uniform %s n %d offset %#llx", kTypeName<T>, n,
+           static_cast<unsigned long long>(offset));
+  const uint64_t key = random.next();
+  Buffer<T> y(n);
+  kernels.random_uniform(y.data(), n, key, offset);
+  for (int i = 0; i < n; ++i) {
+    const uint32_t bits = hash32(key, offset + static_cast<uint64_t>(i)) >> 8;
+    expect_equal("element", i, y[i], std::ldexp(static_cast<T>(bits), -24));
+  }
+}
+
+// Mean and variance stay within 6 standard deviations of a uniform sample's.
+template <typename T>
+void test_uniform_statistics(const KernelTable<T>& kernels, uint64_t key) {
+  constexpr int64_t kCount = int64_t{1} << 18;
+  const double root = std::sqrt(static_cast<double>(kCount));
+  set_case("random_uniform %s key %d", kTypeName<T>, static_cast<int>(key));
+  Buffer<T> y(kCount);
+  kernels.random_uniform(y.data(), kCount, key, 0);
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < kCount; ++i) {
+    const double centred = static_cast<double>(y[i]) - 0.5;
+    sum += centred;
+    squares += centred * centred;
+  }
+  expect(std::fabs(sum) / kCount < 6 * std::sqrt(1.0 / 12) / root, "mean");
+  expect(std::fabs(squares / kCount - 1.0 / 12) < 6 * std::sqrt(1.0 / 180) / root, "variance");
+}
+
 }  // namespace
 
 template <typename T>
-void test_dropout(const KernelTable<T>& kernels) {
+void test_random(const KernelTable<T>& kernels) {
   Random random(8);
   constexpr uint64_t kWord = uint64_t{1} << 32;
   for (int n : kSizes) {
@@ -69,11 +101,15 @@ void test_dropout(const KernelTable<T>& kernels) {
       for (uint32_t threshold : {0u, 0x60000000u, 0xffffffffu}) {
         test_mask(kernels, random, n, offset, threshold);
       }
+      test_uniform(kernels, random, n, offset);
     }
   }
-  for (uint64_t key = 0; key < 4; ++key) test_statistics(kernels, key);
+  for (uint64_t key = 0; key < 4; ++key) {
+    test_statistics(kernels, key);
+    test_uniform_statistics(kernels, key);
+  }
 }
 
-PF_INSTANTIATE_TEST(test_dropout)
+PF_INSTANTIATE_TEST(test_random)
 
 }  // namespace pyframe::test
