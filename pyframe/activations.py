@@ -75,7 +75,7 @@ def hard_sigmoid_keras2(x: Any) -> Any:
 
     Models from files of those versions use it; Keras 3 knows it under no name.
     """
-    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+    return ops.hard_sigmoid_keras2(x)
 
 
 def tanh(x: Any) -> Any:

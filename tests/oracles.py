@@ -52,6 +52,7 @@ UNARY: dict[str, Callable[..., Array]] = {
     "gelu_tanh": gelu_tanh,
     "silu": lambda x: x * sigmoid(x),
     "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_sigmoid_keras2": lambda x: np.clip(x / 5 + 0.5, 0, 1),
     "exp": np.exp,
     "log": np.log,
     "sqrt": np.sqrt,

@@ -37,6 +37,8 @@
     &interleave<T>, &deinterleave<T>,                     \
     &dropout<T>, &random_uniform<T>,                      \
     &resample<T>,                                         \
+    &lstm_cell<T>, &lstm_cell_grad<T>, &multiply_add<T>,  \
+    &gru_mix<T>, &gru_mix_grad<T>,                        \
     &sgd<T>, &sgd_momentum<T>, &rmsprop<T>, &adam<T>,     \
   }
 // clang-format on

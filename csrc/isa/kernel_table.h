@@ -29,7 +29,8 @@ namespace pyframe {
   X(gelu, x)      /* exact: x/2 (1 + erf(x / sqrt 2)) */ \
   X(gelu_tanh, x) /* the tanh approximation */           \
   X(silu, x)                                             \
-  X(hard_sigmoid, y) /* clip(x/6 + 1/2, 0, 1) */         \
+  X(hard_sigmoid, y)        /* clip(x/6 + 1/2, 0, 1) */  \
+  X(hard_sigmoid_keras2, y) /* clip(x/5 + 1/2, 0, 1) */  \
   X(exp, y)                                              \
   X(log, x)                                              \
   X(sqrt, y)                                             \
@@ -251,6 +252,21 @@ struct KernelTable {
   // t in [first[o], first[o + 1]), j < inner
   void (*resample)(const T* x, T* y, int64_t outputs, int64_t inner, const int64_t* first,
                    const int64_t* index, const T* weight);
+
+  // -- recurrent cells: n units of one sample; the gates i, f, g, o lie in a row, n of each
+  // c = f c_before + i g; c may be c_before
+  void (*lstm_cell)(const T* gates, const T* c_before, T* c, int64_t n);
+  // With total = dc + dtanh: dgates = (total g, total c_before, total i, dh tanh_c), dc_before =
+  // total f. No result may be an operand, but dc_before may be dc.
+  void (*lstm_cell_grad)(const T* gates, const T* c_before, const T* tanh_c, const T* dh,
+                         const T* dtanh, const T* dc, T* dgates, T* dc_before, int64_t n);
+  // y = x + a b
+  void (*multiply_add)(const T* x, const T* a, const T* b, T* y, int64_t n);
+  // y = z a + (1 - z) b
+  void (*gru_mix)(const T* z, const T* a, const T* b, T* y, int64_t n);
+  // dz = dy (a - b), da = dy z, db = dy (1 - z); no result is an operand
+  void (*gru_mix_grad)(const T* z, const T* a, const T* b, const T* dy, T* dz, T* da, T* db,
+                       int64_t n);
 
   // -- optimizers (Keras's formulas), in place over n parameters w with gradients g. Decay rates
   // are double, because 1 - rate must not carry the rounding error of a float rate.

@@ -39,6 +39,8 @@ namespace {
 //
 #include "kernels/resample.inl.h"
 //
+#include "kernels/recurrent.inl.h"
+//
 #include "kernels/optimizer.inl.h"
 
 template <typename T>

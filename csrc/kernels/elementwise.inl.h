@@ -113,6 +113,14 @@ PF_UNARY(hard_sigmoid)
   }
 PF_END
 
+// The same before Keras 3.
+PF_UNARY(hard_sigmoid_keras2)
+  PF_INLINE V value(V x) const {
+    return at_most<T>(at_least<T>((x + T(2.5)) * T(0.2), V{}), splat<T>(1));
+  }
+  PF_INLINE V gradient(V dy, V y) const { return keep<T>((y > T(0)) & (y < T(1)), dy * T(0.2)); }
+PF_END
+
 PF_UNARY(exp)
   PF_INLINE V value(V x) const { return vexp<T>(x); }
   PF_INLINE V gradient(V dy, V y) const { return dy * y; }

@@ -4,7 +4,8 @@
 
 namespace pyframe {
 
-TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs) {
+TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs,
+                    int64_t offset) {
   return dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const KernelTable<T>* kernel = &kernels<T>();
@@ -17,7 +18,7 @@ TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, i
             [=](const Call& c) {
               const int64_t first = c.begin * group;
               const int64_t columns = std::min(n, c.end * group * nr) - first * nr;
-              kernel->pack_b(c.at<T>(0) + first * nr * cs, rs, cs, k, columns,
+              kernel->pack_b(c.at<T>(0) + offset + first * nr * cs, rs, cs, k, columns,
                              c.at<T>(1) + first * k * nr);
             });
     return packed;

@@ -85,8 +85,10 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
   }
 }
 
-// Adds the step that packs B(k, j) = b[k * rs + j * cs] into a new temporary and returns it.
-TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs);
+// Adds the step that packs B(k, j) = b[offset + k * rs + j * cs] into a new temporary and returns
+// it.
+TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs,
+                    int64_t offset = 0);
 
 // An epilogue in the form the operators apply it: relu alone inside the kernel, all else on the
 // rows just computed.

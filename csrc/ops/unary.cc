@@ -105,4 +105,15 @@ Epilogue make_epilogue(const OpDef& def, const Attrs& attrs) {
   return {function, {attrs.number("alpha", slope), 0}, kNoTensor};
 }
 
+bool find_function_of_result(const std::string& name, Epilogue& function) {
+  function = Epilogue{};
+  if (name == "linear") return true;
+  for (int i = 0; i < static_cast<int>(Unary::kCount); ++i)
+    if (name == kUnary[i].name && kUnary[i].from_output) {
+      function = make_epilogue(find_op(name), {});
+      return true;
+    }
+  return false;
+}
+
 }  // namespace pyframe

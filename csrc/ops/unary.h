@@ -8,4 +8,8 @@ namespace pyframe {
 // The function of a fusable operator with its attributes in the order of PF_UNARY_LIST.
 Epilogue make_epilogue(const OpDef& def, const Attrs& attrs);
 
+// The elementwise function of this name with its default attributes, if its derivative follows from
+// its result; an epilogue without a function for "linear". False for any other name.
+bool find_function_of_result(const std::string& name, Epilogue& function);
+
 }  // namespace pyframe

@@ -33,6 +33,7 @@ from pyframe.ops.elementwise import (
     greater,
     greater_equal,
     hard_sigmoid,
+    hard_sigmoid_keras2,
     leaky_relu,
     less,
     less_equal,
@@ -85,6 +86,7 @@ from pyframe.ops.nn import (
     sparse_softmax_crossentropy,
 )
 from pyframe.ops.random import random_normal, random_uniform
+from pyframe.ops.recurrent import gru, lstm, simple_rnn
 from pyframe.ops.shaping import (
     argmax,
     broadcast_to,
@@ -180,7 +182,9 @@ __all__ = [
     "gradients",
     "greater",
     "greater_equal",
+    "gru",
     "hard_sigmoid",
+    "hard_sigmoid_keras2",
     "image",
     "in_top_k",
     "is_symbolic",
@@ -192,6 +196,7 @@ __all__ = [
     "log",
     "log1p",
     "log_softmax",
+    "lstm",
     "matmul",
     "max",
     "max_pool",
@@ -225,6 +230,7 @@ __all__ = [
     "sigmoid_crossentropy",
     "sign",
     "silu",
+    "simple_rnn",
     "sin",
     "softmax",
     "softmax_crossentropy",

@@ -81,6 +81,11 @@ def hard_sigmoid(x: Any) -> Any:
     return apply("hard_sigmoid", x)
 
 
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """Returns clip(0.2 * x + 0.5, 0, 1), what `hard_sigmoid` was before Keras 3."""
+    return apply("hard_sigmoid_keras2", x)
+
+
 def exp(x: Any) -> Any:
     """Returns e to the power x."""
     return apply("exp", x)

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tests import oracles, oracles_layout
+from tests import oracles, oracles_layout, oracles_recurrent
 from tests.ops import generators as gen
 from tests.ops import generators_layout as layout
 from tests.ops import generators_nn as nn
+from tests.ops import generators_recurrent as rnn
 from tests.ops.generators import Case, Cases, away_from, distinct, nonzero, normal, positive
 from tests.ops.graphs import Array
 
@@ -68,6 +69,7 @@ TABLE = [
     unary("gelu_tanh"),
     unary("silu"),
     unary("hard_sigmoid", away_from(-3, 3)),
+    unary("hard_sigmoid_keras2", away_from(-2.5, 2.5)),
     unary("exp"),
     unary("log", positive),
     unary("sqrt", positive),
@@ -105,6 +107,9 @@ TABLE = [
     Entry("dense", gen.dense, oracles.dense),
     Entry("conv2d", gen.conv2d, oracles.conv2d),
     Entry("depthwise_conv2d", nn.depthwise, oracles.depthwise_conv2d),
+    Entry("lstm", lambda: rnn.recurrent("lstm"), oracles_recurrent.lstm),
+    Entry("gru", lambda: rnn.recurrent("gru"), oracles_recurrent.gru),
+    Entry("simple_rnn", lambda: rnn.recurrent("simple_rnn"), oracles_recurrent.simple_rnn),
     Entry("batch_norm", nn.batch_norms, oracles.batch_norm),
     Entry("batch_norm_inference", nn.batch_norms_with_statistics, oracles.batch_norm_inference),
     Entry("max_pool2d", lambda: gen.pool(distinct), oracles.max_pool2d),
