@@ -151,3 +151,11 @@ def affine_transform(
                     + right * pixel(image, top + 1, left + 1)
                 )
     return y
+
+
+def merge_rows(x: Array) -> Array:
+    return x.reshape(-1, *x.shape[2:])
+
+
+def split_rows(x: Array, like: Array) -> Array:
+    return x.reshape(*like.shape[:2], *x.shape[1:])

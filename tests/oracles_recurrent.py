@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.oracles import UNARY
 from tests.ops.graphs import Array
+from tests.oracles import UNARY
 
 State = list[Array]
 Step = Callable[[Array, State], State]

@@ -16,6 +16,14 @@ inline bool is_unknown(int64_t dim) {
   return dim == kUnknown || dim == kStandIn[0] || dim == kStandIn[1];
 }
 
+// Whether the shapes are equal, or may become so when unknown dimensions are known.
+inline bool may_be_equal(const Shape& a, const Shape& b) {
+  bool fits = a.size() == b.size();
+  for (size_t i = 0; fits && i < a.size(); ++i)
+    fits = a[i] == b[i] || is_unknown(a[i]) || is_unknown(b[i]);
+  return fits;
+}
+
 inline Shape substitute(const Shape& shape, int which) {
   Shape result = shape;
   for (int64_t& dim : result)

@@ -1,5 +1,7 @@
 #include "ops/recurrent.h"
 
+#include "common/stand_in.h"
+
 namespace pyframe {
 namespace {
 
@@ -51,11 +53,13 @@ std::vector<TensorSpec> infer_recurrent(const OpContext& c, const CellSizes& cel
   c.require(units >= 1 && c.shape(1)[1] == width && c.shape(0)[2] == width, "a kernel of ", units,
             " units and inputs must have ", width, " columns.");
   const auto expect = [&](size_t i, const Shape& shape, const char* what) {
-    c.require(c.shape(i) == shape, what, " must have the shape ", to_string(shape), ".");
+    c.require(may_be_equal(c.shape(i), shape), what, " must have the shape ", to_string(shape),
+              ".");
   };
   if (r.biased) expect(2, {width}, "the recurrent bias");
   for (size_t i = 0; r.initial && i < cell.states; ++i)
-    expect(r.state(i), {batch, units}, "an initial state");
+    expect(r.state(i), {batch, units},
+           "an initial state (stateful layers need batches of one size)");
   if (r.masked) expect(r.mask(), {batch, steps}, "the mask");
   if (r.dropped) expect(r.dropout(), {batch, width}, "the factors of the state");
   Epilogue function;

@@ -65,6 +65,27 @@ std::vector<TensorSpec> infer_reshape_like(const OpContext& c) {
   return {{c.shape(1), c.inputs[0].dtype}};
 }
 
+// merge_rows: the first two axes as one. split_rows: back to those of another tensor; with unknown
+// dimensions it cannot tell whether the number of rows fits.
+std::vector<TensorSpec> infer_merge_rows(const OpContext& c) {
+  c.require(c.rank(0) >= 2, "needs at least two axes.");
+  TensorSpec out = c.inputs[0];
+  out.shape.erase(out.shape.begin());
+  out.shape[0] = is_unknown(c.shape(0)[0]) ? c.shape(0)[0] : c.shape(0)[0] * c.shape(0)[1];
+  return {out};
+}
+
+std::vector<TensorSpec> infer_split_rows(const OpContext& c) {
+  c.require(c.rank(0) >= 1 && c.rank(1) >= 2, "needs rows and a tensor of at least two axes.");
+  const int64_t lead = c.shape(1)[0], rows = c.shape(0)[0];
+  c.require(is_unknown(lead) || is_unknown(rows) || rows == lead * c.shape(1)[1],
+            "the rows do not fit the first two axes of the other tensor.");
+  TensorSpec out = c.inputs[0];
+  out.shape[0] = c.shape(1)[1];
+  out.shape.insert(out.shape.begin(), lead);
+  return {out};
+}
+
 void gradient_reshape(GradientContext& g) { g.set(0, g.op("reshape_like", {g.dy(), g.x(0)})); }
 
 // -- identity: stop_gradient
@@ -356,6 +377,8 @@ bool register_all() {
   add("flatten", {}, infer_flatten, lower_alias, gradient_reshape);
   add("expand_dims", {"axis"}, infer_axis, lower_alias, gradient_reshape);
   add("squeeze", {"axis"}, infer_axis, lower_alias, gradient_reshape);
+  add("merge_rows", {}, infer_merge_rows, lower_alias, gradient_reshape);
+  add("split_rows", {}, infer_split_rows, lower_alias, gradient_reshape, 2, 2);
   add("stop_gradient", {}, infer_same, lower_alias, nullptr);
   add("cast", {"dtype"}, infer_cast, lower_cast, gradient_cast);
   add("transpose", {"axes"}, infer_transpose, lower_transpose, gradient_transpose);

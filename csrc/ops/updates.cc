@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/dispatch_dtype.h"
+#include "common/stand_in.h"
 #include "ir/lowering.h"
 
 namespace pyframe {
@@ -17,7 +18,7 @@ enum AssignOp { kAssign, kAssignAdd, kAccumulate };
 
 std::vector<TensorSpec> infer_assign(const OpContext& c) {
   if (c.def.id != kAssignAdd)
-    c.require(c.shape(0) == c.shape(1) && c.inputs[0].dtype == c.inputs[1].dtype,
+    c.require(may_be_equal(c.shape(0), c.shape(1)) && c.inputs[0].dtype == c.inputs[1].dtype,
               "the variable and its new value must have the same shape and dtype.");
   return {};
 }

@@ -15,6 +15,7 @@ from pyframe.layers.augmentation import (
 )
 from pyframe.layers.base import Layer
 from pyframe.layers.batch_normalization import BatchNormalization
+from pyframe.layers.bidirectional import Bidirectional
 from pyframe.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from pyframe.layers.dense import Dense
 from pyframe.layers.depthwise import (
@@ -41,6 +42,7 @@ from pyframe.layers.global_pooling import (
 from pyframe.layers.input_layer import Input, InputLayer
 from pyframe.layers.input_spec import InputSpec
 from pyframe.layers.lambda_layer import Lambda
+from pyframe.layers.masking import Masking
 from pyframe.layers.merging import (
     Add,
     Average,
@@ -76,10 +78,14 @@ from pyframe.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from pyframe.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from pyframe.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from pyframe.layers.reshaping import Flatten, Permute, Reshape
 from pyframe.layers.resizing import CenterCrop, RandomCrop, Resizing
 from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, register_class, serialize
+from pyframe.layers.stacked_cells import StackedRNNCells
+from pyframe.layers.time_distributed import TimeDistributed
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
 Convolution1D = Conv1D
@@ -95,6 +101,9 @@ Convolution2DTranspose = Deconvolution2D = Conv2DTranspose
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "Add",
     "AlphaDropout",
@@ -104,6 +113,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -124,6 +134,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -138,10 +149,12 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
@@ -168,10 +181,14 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -19,6 +19,8 @@ class Activation(Layer):
         **kwargs: name, trainable, dtype, input_shape.
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -37,6 +39,8 @@ class ReLU(Layer):
         threshold: below it the unit is off, >= 0.
         **kwargs: name, trainable, dtype, input_shape.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -63,6 +67,8 @@ class LeakyReLU(Layer):
         **kwargs: name, trainable, dtype, input_shape; `alpha` is read as `negative_slope`.
     """
 
+    supports_masking = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
@@ -87,6 +93,8 @@ class PReLU(Layer):
     References:
         He et al. 2015, https://arxiv.org/abs/1502.01852
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -140,6 +148,8 @@ class ELU(Layer):
         Clevert et al. 2015, https://arxiv.org/abs/1511.07289
     """
 
+    supports_masking = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = arguments.finite(alpha, "alpha", self.label)
@@ -147,6 +157,10 @@ class ELU(Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the exponential linear units of the inputs."""
         return ops.elu(inputs, self.alpha)
+
+
+# Scores of what a mask leaves out: no probability in any float type.
+_NEVER = -1e9
 
 
 class Softmax(Layer):
@@ -157,15 +171,21 @@ class Softmax(Layer):
         **kwargs: name, trainable, dtype, input_shape.
     """
 
+    supports_masking = True
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(axis, int):
             raise ConfigurationError(f"{self.label}: `axis` must be an integer: {axis!r}")
         self.axis = axis
 
-    def call(self, inputs: Any) -> Any:
-        """Returns the softmax of the inputs."""
-        return ops.softmax(inputs, self.axis)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the softmax of the inputs, zero where a mask that broadcasts to them is zero."""
+        if mask is None:
+            return ops.softmax(inputs, self.axis)
+        kept = ops.cast(ops.greater(ops.cast(mask, inputs.dtype), 0.5), inputs.dtype)
+        shown = ops.softmax(ops.where(kept, inputs, _NEVER), self.axis)
+        return ops.where(kept, shown, 0.0)
 
 
 def _positive(value: Any, argument: str, layer: Layer) -> float:

@@ -17,6 +17,7 @@ from pyframe.errors import ConfigurationError, NotBuiltError, PyframeError, Shap
 from pyframe.layers.arguments import shape_argument
 from pyframe.layers.connected import Connected
 from pyframe.layers.input_spec import InputSpec
+from pyframe.layers.masks import mask_of_call, pass_mask
 from pyframe.layers.serialization import policy, policy_name, serialize_value
 from pyframe.layers.weights import structure_version
 from pyframe.lookup import reject_unknown
@@ -33,15 +34,10 @@ _building = threading.RLock()
 
 
 @functools.lru_cache(maxsize=1024)
-def _call_parameters(call: Callable[..., Any]) -> tuple[bool, int]:
-    # Whether `call` takes `training`, and how many positional arguments it needs besides self.
-    parameters = list(inspect.signature(call).parameters.values())[1:]
-    required = [
-        p
-        for p in parameters
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    return any(p.name == "training" for p in parameters), len(required)
+def _call_parameters(call: Callable[..., Any]) -> tuple[bool, int | None]:
+    # Whether `call` takes `training`, and where it takes `mask`, counted from the inputs.
+    names = list(inspect.signature(call).parameters)[1:]
+    return "training" in names, names.index("mask") if "mask" in names else None
 
 
 def _tensors(value: Any) -> list[Any]:
@@ -99,6 +95,7 @@ class Layer(Connected):
     """
 
     input_spec: InputSpec | None = None
+    supports_masking: bool = False
     # Attributes that belong to one process and are made again when needed.
     _transient: ClassVar[frozenset[str]] = frozenset(
         (
@@ -145,6 +142,18 @@ class Layer(Connected):
     def call(self, inputs: Any) -> Any:
         """Adds the layer's operators; receives and returns tensors. To be overridden."""
         raise NotImplementedError(f"{type(self).__name__} does not define `call`.")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns the mask of the outputs, or a list of masks; by default that of the inputs.
+
+        It is asked if it is overridden or `supports_masking` is true.
+
+        Args:
+            inputs: what the layer was called on.
+            previous_mask: masks of the inputs, None without: (batch, steps), 1.0 for the time
+                steps that count and 0.0 for the others.
+        """
+        return previous_mask
 
     def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Applies the layer.
@@ -194,9 +203,12 @@ class Layer(Connected):
         try:
             self.ensure_built(shape)
             with trace, trace.mode(training):
-                if _call_parameters(type(self).call)[0]:
+                takes_training, takes_mask = _call_parameters(type(self).call)
+                if takes_training:
                     kwargs["training"] = trace.training
+                mask = mask_of_call(trace, inputs, args, kwargs, takes_mask)
                 outputs = self.call(inputs, *args, **kwargs)
+                pass_mask(self, trace, inputs, mask, outputs)
         except ValueError as error:
             if isinstance(error, PyframeError):
                 raise

@@ -50,6 +50,8 @@ class BatchNormalization(Layer):
         Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

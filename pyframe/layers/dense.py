@@ -28,6 +28,8 @@ class Dense(KernelLayer):
         ConfigurationError: if `units` is no positive integer.
     """
 
+    supports_masking = True
+
     def __init__(
         self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any
     ) -> None:

@@ -15,6 +15,8 @@ from pyframe.ops.random import random_normal, random_uniform
 
 
 class _RateLayer(RandomLayer):
+    supports_masking = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = arguments.fraction(rate, "rate", self.label)
@@ -121,6 +123,8 @@ class GaussianNoise(RandomLayer):
         seed: fixes this layer's random numbers; None draws from the model's.
         **kwargs: name, trainable, dtype, input_shape.
     """
+
+    supports_masking = True
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)

@@ -22,7 +22,7 @@ class Embedding(Layer):
         embeddings_initializer: how the table starts.
         embeddings_regularizer: penalty on the table, None for none.
         embeddings_constraint: what holds for the table after each update, None for nothing.
-        mask_zero: accepted for Keras's sake; no layer of pyframe uses masks yet.
+        mask_zero: whether 0 stands for padding, which layers that use masks leave out.
         weights: the table to start with, None to make one.
         input_length: length of the sequences, as Keras 2 wanted it; sets `input_shape`.
         **kwargs: name, trainable, dtype, input_shape.
@@ -98,3 +98,9 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         """Returns a vector for each number."""
         return ops.take(self.embeddings, inputs, axis=0)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns 1.0 for the numbers that are no padding, None without `mask_zero`."""
+        if not self.mask_zero:
+            return None
+        return ops.cast(ops.not_equal(inputs, 0), self.dtype)

@@ -70,6 +70,19 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
 
     rank = 1
 
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the means over the steps that count; NaN where there are none."""
+        if mask is None:
+            return super().call(inputs)
+        weights = ops.expand_dims(ops.cast(mask, inputs.dtype), 2)
+        kept = ops.where(weights, inputs, 0.0)
+        total = ops.sum(kept, self._axes(), keepdims=self.keepdims)
+        return total / ops.sum(weights, self._axes(), keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns None: the steps are gone."""
+        return None
+
 
 class GlobalMaxPooling1D(GlobalMaxPooling2D):
     """Largest value of each channel of a sequence; equal ones share its gradient.

@@ -18,7 +18,8 @@ class InputLayer(Layer):
 
     Args:
         shape: shape of one sample, None for free dimensions.
-        batch_size: accepted for Keras's sake; any batch size works.
+        batch_size: number of samples in a batch, for stateful recurrent layers; other layers take
+            any batch.
         dtype: dtype of the data; integers narrower than int32 are read as floats.
         name: unique name.
         batch_shape: shape with the batch axis in front, instead of `shape`.
@@ -54,7 +55,7 @@ class InputLayer(Layer):
         sample = shape_argument(shape, None, batch_shape)
         if sample is None:
             raise ConfigurationError("Input needs `shape`, e.g. Input(shape=(28, 28, 1)).")
-        self.batch_size = batch_size
+        self.batch_size = batch_size if batch_shape is None else next(iter(batch_shape), None)
         self.batch_shape = (None, *sample)
         self.built = True
         self._build_shape = self._output_shape = self.batch_shape
@@ -88,7 +89,7 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the layer's arguments."""
         return {
-            "batch_shape": self.batch_shape,
+            "batch_shape": (self.batch_size, *self.batch_shape[1:]),
             "dtype": self.dtype,
             "sparse": False,
             "ragged": False,
@@ -118,7 +119,8 @@ def Input(
 
     Args:
         shape: shape of one sample, None for free dimensions.
-        batch_size: accepted for Keras's sake; any batch size works.
+        batch_size: number of samples in a batch, for stateful recurrent layers; other layers take
+            any batch.
         dtype: dtype of the data; integers narrower than int32 are read as floats.
         sparse: must be False or None, as the next.
         ragged: there are only dense tensors.

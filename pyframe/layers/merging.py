@@ -14,6 +14,8 @@ from pyframe.layers.base import Layer
 
 
 class _Merge(Layer):
+    supports_masking = True
+
     def combine(self, a: Any, b: Any) -> Any:
         """Returns two inputs combined."""
         raise NotImplementedError
@@ -25,6 +27,11 @@ class _Merge(Layer):
         # A missing axis is one behind the batch: (batch, c) combines with (batch, h, w, c).
         aligned = [ops.expand_dims(x, range(1, 1 + ndim - x.ndim)) for x in values]
         return functools.reduce(self.combine, aligned)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns a mask of the steps that count in any of the inputs, if all have masks."""
+        masks = previous_mask if isinstance(previous_mask, (list, tuple)) else [None]
+        return None if any(m is None for m in masks) else functools.reduce(ops.maximum, masks)
 
     def several(self, inputs: Any) -> Sequence[Any]:
         """Returns the inputs if they are a list of at least two.
@@ -149,6 +156,10 @@ class Dot(_Merge):
         product = ops.matmul(self._matrices(rows), columns)
         return ops.reshape(product, (-1, *((*left, *right) or (1,))))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns None: the steps are gone."""
+        return None
+
     def _last(self, x: Any, axis: int) -> Any:
         # x with the axis to be summed over at the end.
         axis %= x.ndim
@@ -182,6 +193,19 @@ class Concatenate(_Merge):
     def call(self, inputs: Any) -> Any:
         """Returns the concatenated inputs."""
         return ops.concatenate(self.several(inputs), self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns the masks one after the other, or, along the last axis, what any lets count."""
+        given = previous_mask if isinstance(previous_mask, (list, tuple)) else [None]
+        if all(mask is None for mask in given):
+            return None
+        masks = [
+            ops.max(ops.ones_like(x), -1) if mask is None else mask
+            for x, mask in zip(inputs, given, strict=True)
+        ]
+        if self.axis in (-1, inputs[0].ndim - 1):
+            return functools.reduce(ops.maximum, masks)
+        return ops.concatenate(masks, self.axis if self.axis >= 0 else self.axis + 1)
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:

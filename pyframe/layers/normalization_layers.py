@@ -91,6 +91,8 @@ class LayerNormalization(_ScaleAndOffset):
         Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -136,6 +138,8 @@ class GroupNormalization(_ScaleAndOffset):
     References:
         Wu and He 2018, https://arxiv.org/abs/1803.08494
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -219,6 +223,8 @@ class UnitNormalization(Layer):
         axis: the axis or axes of the features.
         **kwargs: name, trainable, dtype, input_shape.
     """
+
+    supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

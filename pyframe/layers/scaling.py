@@ -24,6 +24,8 @@ class Rescaling(Layer):
         **kwargs: name, trainable, dtype, input_shape.
     """
 
+    supports_masking = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = self._numbers(scale, "scale")
@@ -66,6 +68,8 @@ class Normalization(Layer):
     Raises:
         ConfigurationError: if only one of `mean` and `variance` is given or they do not fit.
     """
+
+    supports_masking = True
 
     def __init__(
         self,

@@ -73,6 +73,7 @@ class WeightHolder:
     _name: str
     _trainable: bool
     _own_weights: list[Variable]
+    _above: str = ""  # names of the layers around this one: "lstm/" of a cell
 
     def _init_weights(self, name: str, trainable: bool, dtype: str) -> None:
         self._name = name
@@ -178,7 +179,7 @@ class WeightHolder:
             shape=dims,
             trainable=trainable,
             name=name,
-            path=f"{self.name}/{name}",
+            path=f"{self._above}{self.name}/{name}",
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )

@@ -10,6 +10,7 @@ from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.losses.align import divide_no_nan, same_rank
 from pyframe.naming import auto_name
 from pyframe.ops.dispatch import float_dtype, rank, static_shape
+from pyframe.ops.masks import both, mask_of
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -110,9 +111,10 @@ class Loss:
         return None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Returns the reduced loss of a batch."""
+        """Returns the reduced loss of a batch, without what the mask of y_pred leaves out."""
+        mask = both(self.mask(y_true), mask_of(y_pred))
         values = self.call(y_true, y_pred)
-        return reduce_weighted(values, sample_weight, self.reduction, self.mask(y_true))
+        return reduce_weighted(values, sample_weight, self.reduction, mask)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make an equal loss."""

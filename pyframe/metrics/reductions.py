@@ -7,9 +7,11 @@ from typing import Any
 
 from pyframe import losses, ops
 from pyframe.losses.align import same_rank
+from pyframe.losses.loss import weights_for
 from pyframe.metrics.metric import Metric
 from pyframe.ops.dispatch import float_dtype, rank, static_shape
 from pyframe.ops.dtypes import as_array
+from pyframe.ops.masks import both, mask_of
 from pyframe.ops.state import row_count
 from pyframe.ops.tensor import Tensor, Variable
 
@@ -130,11 +132,15 @@ class MeanMetricWrapper(Mean):
         Args:
             y_true: targets (N, ...).
             y_pred: predictions (N, ...).
-            sample_weight: weight of each sample (N,), or of each value of the function.
+            sample_weight: weight of each sample (N,), or of each value of the function; what the
+                mask of y_pred leaves out has none.
         """
+        mask = mask_of(y_pred)
+        if mask is not None and sample_weight is not None:
+            sample_weight = weights_for(mask, sample_weight)
         y_true, y_pred = same_rank(as_value(y_true, "y_true"), as_value(y_pred, "y_pred"))
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
-        super().update_state(values, sample_weight)
+        super().update_state(values, both(sample_weight, mask))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make an equal metric."""

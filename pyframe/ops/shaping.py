@@ -96,6 +96,16 @@ def swap_to_last(x: Any, axis: int) -> Any:
     return x if axis == order[axis] else transpose(x, order)
 
 
+def merge_rows(x: Any) -> Any:
+    """Returns x (A, B, ...) as (A * B, ...), also where A and B are unknown."""
+    return apply("merge_rows", x, dtype=move_dtype(x))
+
+
+def split_rows(x: Any, like: Any) -> Any:
+    """Returns x (A * B, ...) as (A, B, ...), A and B being the first axes of `like`."""
+    return apply_all("split_rows", [x, like], {}, [move_dtype(x), move_dtype(like)])[0]
+
+
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
     """Returns the tensors one after the other along an axis."""
     if not isinstance(xs, (list, tuple)) or not xs:

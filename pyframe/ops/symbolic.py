@@ -67,10 +67,11 @@ class Node:
 
     Attributes:
         inputs: the tensors among the arguments, in order.
+        batch_size: number of samples that the Input in front of it was told, or None.
     """
 
-    __slots__ = ("__weakref__", "_alive", "args", "inputs", "kwargs", "operation", "specs",
-                 "structure")  # fmt: skip
+    __slots__ = ("__weakref__", "_alive", "args", "batch_size", "inputs", "kwargs", "operation",
+                 "specs", "structure")  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +85,10 @@ class Node:
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
         self.inputs: list[SymbolicTensor] = symbolic_tensors(self.args, self.kwargs)
+        known = [tensor.node.batch_size for tensor in self.inputs]
+        self.batch_size: int | None = next(
+            (size for size in known if size is not None), getattr(operation, "batch_size", None)
+        )
         self.structure = structure
         self.specs = list(specs)
         self._alive: weakref.WeakValueDictionary[int, SymbolicTensor] = (
@@ -173,6 +178,8 @@ def record(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> No
         SymbolicTensorError: if the call returns something else than tensors.
     """
     with Trace() as trace:
+        known = [tensor.node.batch_size for tensor in symbolic_tensors(args, kwargs)]
+        trace.batch_size = next((size for size in known if size is not None), None)
         values: dict[Any, Tensor] = {}
 
         def stand_in(leaf: Any) -> Any:

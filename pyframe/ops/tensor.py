@@ -242,6 +242,7 @@ class Trace:
     def __init__(self, training: bool = False, random_state: Variable | None = None) -> None:
         self.graph = _core.Graph()
         self.training = training
+        self.batch_size: int | None = None  # where the Input of a graph was told it
         self.layer_outputs: list[tuple[str, int]] = []
         self.losses: list[tuple[int, int]] = []  # id of a layer, number of a tensor
         self._random_state = random_state
@@ -250,6 +251,7 @@ class Trace:
         self._variables: dict[Variable, int] = {}
         self._producers: dict[int, tuple[str, tuple[int, ...], int]] = {}
         self._replaced: dict[int, int] = {}
+        self._masks: dict[int, int] = {}
         self._assigned: list[MutableMapping[Variable, Tensor]] = []
 
     def __enter__(self) -> Trace:
@@ -367,11 +369,22 @@ class Trace:
     def replace(self, tensor: Tensor, other: Tensor) -> None:
         """Notes that `other` has the same value as `tensor` and is computed anyway."""
         self._replaced[tensor.id] = other.id
+        if tensor.id in self._masks:
+            self._masks[other.id] = self._masks[tensor.id]
 
     def resolve(self, tensor: Tensor) -> Tensor:
         """Returns the tensor that `replace` put in the place of this one, else itself."""
         other = self._replaced.get(tensor.id)
         return tensor if other is None else Tensor(self, other)
+
+    def set_mask(self, tensor: Tensor, mask: Tensor) -> None:
+        """Notes which time steps of a tensor count: mask (batch, steps) of 1.0 and 0.0."""
+        self._masks[tensor.id] = mask.id
+
+    def mask_of(self, value: Any) -> Tensor | None:
+        """Returns the mask of a tensor of this trace, None if it or the value has none."""
+        found = self._masks.get(value.id) if isinstance(value, Tensor) else None
+        return None if found is None else Tensor(self, found)
 
     def use_random_state(self, state: Variable | None = None) -> Variable:
         """Returns the variable (seed, counter) to draw from; its counter advances each run."""

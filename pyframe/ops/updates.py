@@ -33,7 +33,9 @@ def assign(variable: Variable, value: Any) -> None:
     """
     trace = _trace([variable, value])
     tensor = to_tensor(trace, value, variable.dtype)
-    if tensor.shape != variable.shape:
+    if len(tensor.shape) != len(variable.shape) or any(
+        n not in (None, size) for n, size in zip(tensor.shape, variable.shape, strict=True)
+    ):
         raise ShapeError(
             f"Variable '{variable.path}' has shape {variable.shape}; a value of shape "
             f"{tensor.shape} cannot be assigned to it."

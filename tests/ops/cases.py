@@ -115,6 +115,8 @@ TABLE = [
     Entry("max_pool2d", lambda: gen.pool(distinct), oracles.max_pool2d),
     Entry("average_pool2d", lambda: gen.pool(normal), oracles.average_pool2d),
     Entry("reshape", gen.reshapes, oracles.reshape),
+    Entry("merge_rows", layout.merged_rows, oracles_layout.merge_rows),
+    Entry("split_rows", layout.split_rows, oracles_layout.split_rows),
     Entry("flatten", gen.flattens, oracles.flatten),
     Entry("expand_dims", layout.new_axes, oracles_layout.expand_dims),
     Entry("squeeze", layout.dropped_axes, oracles_layout.squeeze),

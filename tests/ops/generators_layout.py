@@ -130,3 +130,16 @@ def random_numbers() -> Cases:
     for n in (*SIZES, 70_001):
         yield Case((state, np.zeros((n,))), {"axes": [], "stream": 3})
     yield Case((state, np.zeros((4, 5, 6, 7))), {"axes": [1, 2], "stream": 1})
+
+
+def merged_rows() -> Cases:
+    for n in SIZES:
+        yield Case((normal(rng_for(42, n), (n, 3, 4)),), {}, (0,))
+        yield Case((normal(rng_for(42, n), (2, n)),), {}, (0,))
+
+
+def split_rows() -> Cases:
+    for n in SIZES:
+        rng = rng_for(43, n)
+        yield Case((normal(rng, (3 * n, 4)), normal(rng, (n, 3, 2))), {}, (0,))
+        yield Case((normal(rng, (2 * n,)), normal(rng, (2, n))), {}, (0,))

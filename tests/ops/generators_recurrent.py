@@ -18,7 +18,7 @@ def recurrent_case(
     batch, steps, units = shape
     rng = rng_for(41, batch, steps, units, len(options))
     width = GATES[op] * units
-    flags = {name: 1 for name in options}
+    flags = dict.fromkeys(options, 1)
     # Like orthogonal kernels: states neither vanish nor explode.
     kernel = normal(rng, (units, width)) / np.sqrt(units)
     operands = [normal(rng, (batch, steps, width)), kernel]
@@ -36,7 +36,10 @@ def recurrent_case(
         operands.append(mask)
     if "dropped" in options:
         operands.append(np.asarray(rng.choice([0.0, 1.5], (batch, width))))
-    named = {"activation": "tanh", **({} if op == "simple_rnn" else {"recurrent_activation": "sigmoid"})}
+    named = {
+        "activation": "tanh",
+        **({} if op == "simple_rnn" else {"recurrent_activation": "sigmoid"}),
+    }
     if op == "gru":
         named["reset_after"] = 1
     # Every step adds a rounding error, and gradients are sums over steps and samples.

@@ -19,6 +19,7 @@ from tests.oracle.runs_optimizers import (
     run_optimizer,
     run_schedule,
 )
+from tests.oracle.runs_recurrent import run_recurrent
 from tests.oracle.runs_stacks import run_stack
 from tests.oracle.specs import (
     FIT_CASES,
@@ -43,6 +44,7 @@ from tests.oracle.specs_optimizers import (
     SCHEDULE_CASES,
     WEIGHT_TRAIN_CASES,
 )
+from tests.oracle.specs_recurrent import RECURRENT_CASES
 from tests.oracle.specs_stacks import STACK_CASES
 
 STEPS = 20
@@ -164,6 +166,7 @@ def run_fit(k: Any, case: FitCase, seed: int) -> Results:
 RUNS: dict[str, tuple[Any, Any]] = {
     **{f"layer/{case.name}": (run_layer, case) for case in LAYER_CASES},
     **{f"stack/{case.name}": (run_stack, case) for case in STACK_CASES},
+    **{f"recurrent/{case.name}": (run_recurrent, case) for case in RECURRENT_CASES},
     **{f"train/{case.name}": (run_training, case) for case in TRAIN_CASES},
     **{f"fit/{case.name}": (run_fit, case) for case in FIT_CASES},
     **{f"norm/layer_{case.name}": (run_layer, case) for case in NORM_LAYER_CASES},

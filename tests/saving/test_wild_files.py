@@ -78,13 +78,6 @@ def test_a_list_of_layers_as_configuration(tmp_path: Path) -> None:
     )
 
 
-def test_recurrent_layers_are_refused_by_name(tmp_path: Path) -> None:
-    first = entry("LSTM", units=2, time_major=False, batch_input_shape=[None, 3, 4])
-    path = old_file(tmp_path / "m.h5", entry("Sequential", layers=[first]), {}, "2.4.0")
-    with pytest.raises(saving.ModelFileError, match="Unknown layer class: 'LSTM'"):
-        load_model(path)
-
-
 def test_groups_where_the_layer_has_none() -> None:
     config = entry("MaxPooling2D", name="p", groups=1, pool_size=[2, 2])
     assert pyframe.layers.deserialize(config).pool_size == (2, 2)
