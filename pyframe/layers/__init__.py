@@ -88,6 +88,9 @@ from pyframe.layers.stacked_cells import StackedRNNCells
 from pyframe.layers.time_distributed import TimeDistributed
 from pyframe.layers.upsampling import RepeatVector, UpSampling1D, UpSampling2D
 
+# Names of the layers that Keras 2 had for graphics cards.
+CuDNNLSTM = LSTM
+CuDNNGRU = GRU
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 SeparableConvolution1D = SeparableConv1D
@@ -126,6 +129,8 @@ __all__ = [
     "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
     "Deconvolution2D",
     "Dense",
     "DepthwiseConv1D",

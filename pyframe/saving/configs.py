@@ -125,6 +125,8 @@ class _Reader:
                 places = arguments.get(key)
                 if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
                     arguments[key] = places[0]
+        if self._old and name in ("GRU", "GRUCell"):
+            arguments.setdefault("reset_after", False)  # what it was before there was a choice
         axis = arguments.get("axis")
         if name == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
             arguments["axis"] = axis[0]

@@ -11,6 +11,7 @@ from pyframe.ops.tensor import Variable
 from pyframe.saving.hdf5 import Dataset, Group
 from pyframe.saving.keras3 import own_weights
 from pyframe.saving.kernels import from_theano, in_order, owners
+from pyframe.saving.legacy_recurrent import in_todays_layout
 from pyframe.saving.matching import Matching, Pair, match_in_order
 
 Entries = list[tuple[str, Dataset]]
@@ -100,6 +101,7 @@ def _match_layer(
         for weight in orders[0]:
             matching.add(weight, None)
         return
+    entries = in_todays_layout(layer, entries)
     if len(entries) != len(orders[0]):
         names = ", ".join(path for path, _ in entries[:4])
         matching.mismatch(

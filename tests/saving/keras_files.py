@@ -82,13 +82,37 @@ def transfer(k: Any) -> Any:
     return model
 
 
+def recurrent(k: Any) -> Any:
+    layers = k.layers
+    model = k.models.Sequential(
+        [
+            layers.Input((6,), dtype="int32"),
+            layers.Embedding(9, 4, mask_zero=True),
+            layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+            layers.SimpleRNN(3, return_sequences=True, go_backwards=True),
+            layers.GRU(4, return_sequences=True, reset_after=False, name="old"),
+            layers.Bidirectional(layers.GRU(4, return_sequences=True), merge_mode="sum"),
+            layers.TimeDistributed(layers.Dense(3, activation="tanh")),
+            layers.RNN(layers.LSTMCell(2)),
+            layers.Dense(1),
+        ]
+    )
+    model.compile(k.optimizers.Adam(0.01), "mse")
+    return model
+
+
 MODELS: dict[str, Callable[[Any], Any]] = {
     "dense": dense, "images": images, "graph": graph, "transfer": transfer,
+    "recurrent": recurrent,
 }  # fmt: skip
 
 
 def data(name: str) -> tuple[Any, Any]:
     rng = np.random.RandomState(7)
+    if name == "recurrent":
+        ids = rng.randint(1, 9, (12, 6))
+        ids[np.arange(6) >= rng.randint(1, 7, (12, 1))] = 0
+        return ids.astype("int32"), rng.normal(size=(12, 1)).astype("float32")
     shape = (12, 6) if name in ("dense", "graph") else (12, 8, 8, 2)
     x = rng.normal(size=shape).astype("float32")
     if name == "images":
