@@ -104,7 +104,7 @@ def _from_cudnn(entries: Stored, gates: int) -> Stored:
 
     def transposed_memory(matrix: Array) -> Array:
         # A gate's kernel lies in memory as (units, inputs), whatever its shape says.
-        return matrix.T.reshape(matrix.shape, order="F")
+        return np.asarray(matrix.T.reshape(matrix.shape, order="F"))
 
     width = bias.shape[0] // 2
     if gates == 4:
