@@ -57,6 +57,11 @@ class Plan:
     @property
     def output_dtypes(self) -> list[str]: ...
     def run(self, inputs: Sequence[_Array]) -> list[_Array]: ...
+    def profile(
+        self, inputs: Sequence[_Array], runs: int = ...
+    ) -> list[tuple[str, tuple[int, ...], int, float]]:
+        """Runs one batch `runs` times and returns for every step its name, the shape of its result,
+        its floating-point operations and its least core seconds (the sum over threads)."""
     def run_steps(
         self,
         inputs: Sequence[_Array],

@@ -33,27 +33,49 @@ struct Arrays {
   }
 };
 
+// Arrays for the outputs of one batch; scalars have none.
+struct Outputs {
+  std::vector<py::array> arrays;
+  std::vector<void*> targets;
+
+  explicit Outputs(const Plan& plan) {
+    for (const TensorSpec& spec : plan.output_specs()) {
+      arrays.emplace_back(numpy_dtype(spec.dtype), spec.shape);
+      targets.push_back(spec.shape.empty() ? nullptr : arrays.back().mutable_data());
+    }
+  }
+};
+
 py::list run_once(Plan& plan, const py::sequence& arrays) {
   const Arrays in(plan, arrays, true);
-  std::vector<py::array> outputs;
-  std::vector<void*> targets;
-  for (const TensorSpec& spec : plan.output_specs()) {
-    outputs.emplace_back(numpy_dtype(spec.dtype), spec.shape);
-    targets.push_back(spec.shape.empty() ? nullptr : outputs.back().mutable_data());
-  }
+  Outputs out(plan);
   RunResult result;
   {
     py::gil_scoped_release release;
-    result = plan.run(in.inputs, targets, nullptr, 0, 0, 1, false);
+    result = plan.run(in.inputs, out.targets, nullptr, 0, 0, 1, false);
   }
   py::list list;
-  for (size_t i = 0; i < outputs.size(); ++i) {
+  for (size_t i = 0; i < out.arrays.size(); ++i) {
     const TensorSpec& spec = plan.output_specs()[i];
     if (!spec.shape.empty())
-      list.append(std::move(outputs[i]));
+      list.append(std::move(out.arrays[i]));
     else
       list.append(py::array(py::float_(result.last[i])).attr("astype")(numpy_dtype(spec.dtype)));
   }
+  return list;
+}
+
+py::list profile(Plan& plan, const py::sequence& arrays, int64_t runs) {
+  const Arrays in(plan, arrays, true);
+  const Outputs out(plan);
+  std::vector<StepTime> times;
+  {
+    py::gil_scoped_release release;
+    times = plan.profile(in.inputs, out.targets, runs);
+  }
+  py::list list;
+  for (const StepTime& time : times)
+    list.append(py::make_tuple(time.name, shape_to(time.shape), 2 * time.work, time.seconds));
   return list;
 }
 
@@ -106,6 +128,7 @@ py::tuple run_steps(Plan& plan, const py::sequence& arrays, const py::sequence& 
 void bind_plan(py::module_& m) {
   py::class_<Plan>(m, "Plan")
       .def("run", &run_once, py::arg("inputs"))
+      .def("profile", &profile, py::arg("inputs"), py::arg("runs") = 1)
       .def("run_steps", &run_steps, py::arg("inputs"), py::arg("outputs"), py::arg("index"),
            py::arg("start"), py::arg("steps"), py::arg("stop_if_not_finite") = false)
       .def_property_readonly("output_shapes",

@@ -14,6 +14,12 @@ namespace {
 // 20 us, in which a second core is hardly awake.
 constexpr int64_t kParallelWork = 2500000;
 
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 // Tasks of one segment that belong to one thread, counted over all steps of the run: those of step
 // s are the tickets [s * size, (s + 1) * size). Others help themselves when they are done with
 // their own, and nobody waits for a thread as such, only for tasks: a thread whose core was taken
@@ -51,6 +57,8 @@ struct Plan::Running {
   size_t first_segment, last_segment;
   std::atomic<int64_t> last_step;       // steps to run; lowered to stop early
   std::atomic<bool> not_finite{false};  // output 0 of the last step, if anyone wants to know
+  // [thread][step] core seconds, if anyone wants to know
+  std::vector<std::vector<double>> spent{};
 };
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
@@ -104,7 +112,16 @@ void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double secon
   frames_.push_back(std::move(frame));
 }
 
-void Plan::run_task(const Segment& segment, int64_t task, Call& call) const {
+void Plan::call_step(int index, Call& call, double* spent) const {
+  const Step& step = steps_[static_cast<size_t>(index)];
+  call.operands = step.operands.data();
+  if (spent == nullptr) return step.kernel->run(call);
+  const auto begin = Clock::now();
+  step.kernel->run(call);
+  spent[index] += seconds_since(begin);
+}
+
+void Plan::run_task(const Segment& segment, int64_t task, Call& call, double* spent) const {
   if (segment.partition == Partition::kRows) {
     const int64_t first = task * segment.lane_rows;
     const int64_t last = std::min(segment.rows, first + segment.lane_rows);
@@ -113,33 +130,28 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call) const {
       call.begin = row;
       call.end = std::min(last, row + segment.chunk_rows);
       call.first_in_lane = row == first;
-      for (int s : segment.steps) {
-        const Step& step = steps_[static_cast<size_t>(s)];
-        call.operands = step.operands.data();
-        step.kernel->run(call);
-      }
+      for (int s : segment.steps) call_step(s, call, spent);
     }
     return;
   }
   size_t i = segment.steps.size() - 1;
   while (segment.first_task[i] > task) --i;
-  const Step& step = steps_[static_cast<size_t>(segment.steps[i])];
   // The loss is known before the first effect, see dependencies().
-  if (step.effect && call.not_finite != nullptr && call.not_finite->load(std::memory_order_relaxed))
+  if (steps_[static_cast<size_t>(segment.steps[i])].effect && call.not_finite != nullptr &&
+      call.not_finite->load(std::memory_order_relaxed))
     return;
-  call.operands = step.operands.data();
   call.begin = task - segment.first_task[i];
   call.end = call.begin + 1;
   call.lane = 0;
   call.first_in_lane = true;
-  step.kernel->run(call);
+  call_step(segment.steps[i], call, spent);
 }
 
 void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
-                       int threads) const {
+                       int threads, double* spent) const {
   const Segment& segment = segments_[index];
   if (threads == 1) {
-    for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call);
+    for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call, spent);
     return;
   }
   Cursor* cursors = &run.frame->cursors[index * static_cast<size_t>(threads)];
@@ -153,7 +165,7 @@ void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int
     while (ticket < limit) {
       if (!cursors[owner].next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_relaxed))
         continue;
-      run_task(segment, begin + ticket - step * size, call);
+      run_task(segment, begin + ticket - step * size, call, spent);
       done.fetch_add(1, std::memory_order_release);
       ticket = cursors[owner].next.load(std::memory_order_relaxed);
     }
@@ -180,11 +192,12 @@ void Plan::run_thread(Running& run, int thread, int threads) {
   call.binding = run.binding;
   call.scalars = frame.scalars.data();
   call.not_finite = run.stop_if_not_finite ? &run.not_finite : nullptr;
+  double* spent = run.spent.empty() ? nullptr : run.spent[static_cast<size_t>(thread)].data();
   std::atomic<int64_t>& finished = frame.progress.back().done;
   for (int64_t step = 0; step < run.last_step.load(std::memory_order_relaxed); ++step) {
     call.first_row = run.start + step * run.batch;
     for (size_t g = run.first_segment; g < run.last_segment; ++g) {
-      run_segment(g, step, run, call, thread, threads);
+      run_segment(g, step, run, call, thread, threads, spent);
     }
     // Thread 0 closes the step: it alone reads the scalars, and only then may the next begin.
     if (thread == 0) {
@@ -245,7 +258,7 @@ int64_t Plan::last_row(int64_t start, int64_t steps) const {
 
 RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
                     const int64_t* index, int64_t index_size, int64_t start, int64_t steps,
-                    bool stop_if_not_finite) {
+                    bool stop_if_not_finite, std::vector<double>* spent) {
   check(inputs.size() == input_specs_.size() && outputs.size() == output_specs_.size(),
         "the plan takes ", input_specs_.size(), " inputs and ", output_specs_.size(),
         " outputs. Received: ", inputs.size(), " and ", outputs.size());
@@ -307,13 +320,40 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
                   prologue_,
                   segments_.size(),
                   {steps}};
-  using Clock = std::chrono::steady_clock;
+  if (spent != nullptr)
+    running.spent.assign(static_cast<size_t>(threads), std::vector<double>(steps_.size(), 0.0));
   const auto begin = Clock::now();
   execute(running, threads);
-  const std::chrono::duration<double> spent = Clock::now() - begin;
-  release_frame(std::move(frame), threads, spent.count(), result.steps);
+  release_frame(std::move(frame), threads, seconds_since(begin), result.steps);
+  if (spent != nullptr) {
+    spent->assign(steps_.size(), 0.0);
+    for (const std::vector<double>& thread : running.spent)
+      for (size_t s = 0; s < thread.size(); ++s) (*spent)[s] += thread[s];
+  }
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;
+}
+
+std::vector<StepTime> Plan::profile(const std::vector<InputArray>& inputs,
+                                    const std::vector<void*>& outputs, int64_t runs) {
+  check(runs >= 1, "runs must be positive. Received: ", runs);
+  std::vector<double> least, spent;
+  for (int64_t r = 0; r < runs; ++r) {
+    run(inputs, outputs, nullptr, 0, 0, 1, false, &spent);
+    if (r == 0) least = spent;
+    for (size_t s = 0; s < spent.size(); ++s) least[s] = std::min(least[s], spent[s]);
+  }
+  std::vector<StepTime> times;
+  for (size_t g = prologue_; g < segments_.size(); ++g)
+    for (int s : segments_[g].steps) {
+      const Step& step = steps_[static_cast<size_t>(s)];
+      StepTime time{step.name, {}, step.work, least[static_cast<size_t>(s)]};
+      for (const Operand& operand : step.operands)
+        if (operand.access != Access::kRead || time.shape.empty())
+          time.shape = tensors_[static_cast<size_t>(operand.tensor)].spec.shape;
+      times.push_back(std::move(time));
+    }
+  return times;
 }
 
 std::string Plan::describe() const {

@@ -33,6 +33,14 @@ struct RunResult {
   std::vector<double> sums, last;
 };
 
+// What one step of a plan took: core seconds, summed over threads.
+struct StepTime {
+  std::string name;
+  Shape shape;   // of the result
+  int64_t work;  // multiply-adds or elements
+  double seconds;
+};
+
 // One user array: elements of a SourceType, rows of the expected shape.
 struct InputArray {
   const void* data;
@@ -48,10 +56,15 @@ class Plan {
        const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {});
   ~Plan();
 
-  // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output.
+  // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output. spent: is set
+  // to the core seconds of every step of the plan.
   RunResult run(const std::vector<InputArray>& inputs, const std::vector<void*>& outputs,
                 const int64_t* index, int64_t index_size, int64_t start, int64_t steps,
-                bool stop_if_not_finite);
+                bool stop_if_not_finite, std::vector<double>* spent = nullptr);
+  // Runs one batch `runs` times; every step's least time. What runs but once (packed weights) is
+  // not counted.
+  std::vector<StepTime> profile(const std::vector<InputArray>& inputs,
+                                const std::vector<void*>& outputs, int64_t runs);
 
   const std::vector<TensorSpec>& input_specs() const { return input_specs_; }
   const std::vector<std::string>& input_names() const { return input_names_; }
@@ -77,10 +90,12 @@ class Plan {
   void prepare(Frame& frame, int threads);
   void execute(Running& run, int threads);
   void run_thread(Running& run, int thread, int threads);
-  void run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
-                   int threads) const;
+  void run_segment(size_t index, int64_t step, Running& run, Call& call, int thread, int threads,
+                   double* spent) const;
   void finish_step(Running& run, int64_t step, bool last) const;
-  void run_task(const Segment& segment, int64_t task, Call& call) const;
+  // spent: by step, the thread's time in it is added; may be null.
+  void run_task(const Segment& segment, int64_t task, Call& call, double* spent) const;
+  void call_step(int index, Call& call, double* spent) const;
 
   std::vector<PlanTensor> tensors_;
   std::vector<Step> steps_;

@@ -46,12 +46,52 @@ std::vector<TensorSpec> infer(const OpContext& c) {
 
 int64_t work(const OpContext& c) { return element_count(c.shape(0)) * c.shape(1)[1]; }
 
+// Up to this many rows the product only waits for the weights.
+constexpr int64_t kStreamRows = 4;
+
+// y = x w (+ bias, epilogue) for few rows and weights from beyond the caches. Memory is quickest
+// with whole rows of w, one after the other: a task takes adjacent rows from end to end, and the
+// sums of the tasks are added in order.
+template <typename T>
+void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
+                  TensorId y) {
+  constexpr int64_t kParts = 16;
+  // Rows of w at a time: a stream each for the prefetcher, or more if they are short.
+  const int64_t stride = round_up(std::max<int64_t>(8, 2048 / s.n), 8);
+  const KernelTable<T>* kernel = &kernels<T>();
+  const int64_t m = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
+  const int64_t depth = round_up(ceil_div(k, kParts), stride), parts = ceil_div(k, depth);
+  const TensorId sums = l.temp({{parts, m, n}, l.dtype()});
+  l.tasks(l.def().name.c_str(), parts, {read_whole(x), read_whole(w), write_whole(sums)}, m * k * n,
+          [=](const Call& c) {
+            static constexpr int64_t kZero[1] = {0};
+            const int64_t first = c.begin * depth, last = std::min(k, c.end * depth);
+            T* part = c.at<T>(2) + c.begin * m * n;
+            for (int64_t i = first; i < last; i += stride)
+              kernel->gemm({m, n, 1, std::min(stride, last - i), c.at<T>(0) + i, k, 1, kZero,
+                            c.at<T>(1) + i * n, nr, n, kZero, part, n, i > first, nullptr, false});
+          });
+  const RowEpilogue<T> epilogue(l.epilogue());
+  std::vector<Operand> operands = {read_whole(sums), write_whole(y)};
+  const bool has_bias = bias != kNoTensor;
+  if (has_bias) operands.push_back(read_whole(bias));
+  l.tasks("sum_parts", m, std::move(operands), parts * m * n, [=](const Call& c) {
+    T* row = c.at<T>(1) + c.begin * n;
+    kernel->column_sum(c.at<T>(0) + c.begin * n, parts, n, m * n, row, false);
+    if (has_bias) kernel->binary[static_cast<int>(Binary::k_add)](row, c.at<T>(2), row, n, 1, 1);
+    if (epilogue.relu) kernel->unary[static_cast<int>(Unary::k_relu)](row, row, n, nullptr);
+    epilogue.apply(row, n);
+  });
+}
+
 // y = x B (+ bias, epilogue) with B(k, n) = w[k * rs + n * cs]; used for y = x w and dx = dy w^T.
 template <typename T>
 void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
                    int64_t rs, int64_t cs, TensorId y) {
   const KernelTable<T>* kernel = &kernels<T>();
   const int64_t rows = s.lead * s.per_lead, macs = rows * s.k * s.n;
+  if (cs == 1 && rows <= kStreamRows && s.k * s.n > kStreamedWeights)
+    return lower_stream<T>(l, x, w, bias, s, y);
   const bool plain = cs == 1 && (rows < kPackRows || (s.k * s.n <= kHeavyWeights));
   const TensorId b = plain ? w : lower_pack(l, w, s.k, s.n, rs, cs);
   const int64_t nr = kernel->nr;

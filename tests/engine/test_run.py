@@ -164,6 +164,22 @@ def test_constants(dtype: str) -> None:
     np.testing.assert_array_equal(plan.run([np.zeros(3)])[0], [1, 2, 3])
 
 
+def test_profile_times_every_step() -> None:
+    net = make_net(train=False)
+    plan = net.plan(4)
+    feeds = make_data(4)
+    expected = plan.run(feeds)
+    steps = plan.profile(feeds, runs=3)
+    described = [line.split()[0] for line in plan.describe().splitlines() if line[:2] == "  "]
+    assert [name for name, _, _, _ in steps] == described[-len(steps) :]
+    assert all(seconds > 0 and flops >= 0 for _, _, flops, seconds in steps)
+    assert ("dense", (4, 10)) in [(name, shape) for name, shape, _, _ in steps]
+    for a, b in zip(plan.run(feeds), expected, strict=True):
+        assert a.tobytes() == b.tobytes()
+    with pytest.raises(ValueError, match="runs must be positive"):
+        plan.profile(feeds, runs=0)
+
+
 def test_threads_and_isa_are_checked() -> None:
     with pytest.raises(ValueError):
         _core.set_num_threads(0)

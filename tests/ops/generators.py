@@ -196,6 +196,7 @@ def dense() -> Cases:
     triples += [(32, 100, 64), (32, 100, 101), (1, 100, 64), (260, 130, 67)]
     triples += [(70, 1100, 540), (2, 600, 2100)]  # several blocks of every blocked loop
     triples += [(123, 1024, 200), (5, 2048, 230)]  # rows at a distance of 4 KiB, which are copied
+    triples += [(1, 1030, 300), (3, 27000, 10), (2, 130, 2100)]  # few rows, many weights
     for i, (m, k, n) in enumerate(triples):
         rng = rng_for(6, m, k, n)
         lead = (m,) if i % 4 else (2, m)
