@@ -29,6 +29,8 @@ def relu(
         threshold: below it the unit is off.
     """
     if threshold == negative_slope == 0.0 and max_value is not None:
+        if max_value == 6.0:
+            return ops.relu6(x)
         return ops.clip(x, 0.0, max_value)
     if threshold != 0.0:
         on = ops.greater(x, threshold)
@@ -42,7 +44,7 @@ def relu(
 
 def relu6(x: Any) -> Any:
     """Returns min(max(x, 0), 6)."""
-    return ops.clip(x, 0.0, 6.0)
+    return ops.relu6(x)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:

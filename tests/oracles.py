@@ -41,6 +41,7 @@ def gelu_tanh(x: Array) -> Array:
 
 UNARY: dict[str, Callable[..., Array]] = {
     "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
     "leaky_relu": lambda x, alpha: np.where(x >= 0, x, alpha * x),
     "elu": elu,
     "selu": lambda x: SELU_SCALE * elu(x, SELU_ALPHA),

@@ -19,6 +19,7 @@ namespace pyframe {
 // derivative needs only y may be fused into its producer and run in place).
 #define PF_UNARY_LIST(X)                                 \
   X(relu, y)                                             \
+  X(relu6, y)      /* min(max(x, 0), 6) */               \
   X(leaky_relu, y) /* attrs[0] = negative slope >= 0 */  \
   X(elu, y)        /* attrs[0] = alpha > 0 */            \
   X(selu, y)                                             \

@@ -18,6 +18,11 @@ PF_UNARY(relu)
   PF_INLINE V gradient(V dy, V y) const { return keep<T>(y > T(0), dy); }
 PF_END
 
+PF_UNARY(relu6)
+  PF_INLINE V value(V x) const { return at_most<T>(at_least<T>(x, V{}), splat<T>(6)); }
+  PF_INLINE V gradient(V dy, V y) const { return keep<T>((y > T(0)) & (y < T(6)), dy); }
+PF_END
+
 PF_UNARY(selu)
   static constexpr T kScale = T(1.0507009873554804934193349852946);
   static constexpr T kScaleAlpha = T(1.7580993408473768599402175208123);

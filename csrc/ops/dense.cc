@@ -84,6 +84,41 @@ void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const Dens
   });
 }
 
+// The same as lower_product for weights that change in every step and are read once in it: each
+// task packs a block of its columns and multiplies with it while it is in the cache.
+template <typename T>
+void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
+                   int64_t rs, int64_t cs, TensorId y) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const RowEpilogue<T> epilogue(l.epilogue());
+  const int64_t rows = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
+  // Wide enough that w is read in runs.
+  const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), round_up(int64_t{64}, nr),
+                                   round_up(int64_t{256}, nr));
+  const int64_t block = gemm_block_k(k), height = gemm_block_m(*kernel, rows, block);
+  const bool has_bias = bias != kNoTensor;
+  std::vector<Operand> operands = {read_whole(x), read_whole(w), write_whole(y)};
+  if (has_bias) operands.push_back(read_whole(bias));
+  l.tasks(l.def().name.c_str(), ceil_div(n, group), std::move(operands), rows * k * n,
+          [=](const Call& c) {
+            static constexpr int64_t kZero[1] = {0};
+            T* panels = reinterpret_cast<T*>(c.workspace);
+            const int64_t j = c.begin * group, columns = std::min(n, c.end * group) - j;
+            for (int64_t begin = 0; begin < k; begin += block) {
+              const int64_t depth = std::min(block, k - begin);
+              const bool last = begin + depth == k;
+              kernel->pack_b(c.at<T>(1) + begin * rs + j * cs, rs, cs, depth, columns, panels);
+              for (int64_t i = 0; i < rows; i += height)
+                kernel->gemm({std::min(height, rows - i), columns, 1, depth,
+                              c.at<T>(0) + i * k + begin, k, 1, kZero, panels, depth * nr, nr,
+                              kZero, c.at<T>(2) + i * n + j, n, begin > 0,
+                              last && has_bias ? c.at<T>(3) + j : nullptr, last && epilogue.relu});
+            }
+            for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
+          })
+      .workspace = static_cast<size_t>(block * group) * sizeof(T);
+}
+
 // y = x B (+ bias, epilogue) with B(k, n) = w[k * rs + n * cs]; used for y = x w and dx = dy w^T.
 template <typename T>
 void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
@@ -92,6 +127,8 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const int64_t rows = s.lead * s.per_lead, macs = rows * s.k * s.n;
   if (cs == 1 && rows <= kStreamRows && s.k * s.n > kStreamedWeights)
     return lower_stream<T>(l, x, w, bias, s, y);
+  if (streams_weights(l, s) && rows >= kPackRows && !l.is_fixed(w))
+    return lower_packing<T>(l, x, w, bias, s, rs, cs, y);
   const bool plain = cs == 1 && (rows < kPackRows || (s.k * s.n <= kHeavyWeights));
   const TensorId b = plain ? w : lower_pack(l, w, s.k, s.n, rs, cs);
   const int64_t nr = kernel->nr;
@@ -179,7 +216,7 @@ class GradientTile {
   GradientTile(const KernelTable<T>* kernel, const DenseShape& s)
       : kernel_(kernel), s_(s), block_(gemm_block_k(s.rows())) {
     const auto collide = [](int64_t width) {
-      return width * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+      return width * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     };
     copy_ = s.rows() > 64 && (collide(s.k) || collide(s.n));
   }

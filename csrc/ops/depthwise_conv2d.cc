@@ -67,6 +67,9 @@ struct BoundedEpilogue {
     if (epilogue == nullptr) return;
     if (epilogue->function == Unary::k_relu) {
       low = 0;
+    } else if (epilogue->function == Unary::k_relu6) {
+      low = 0;
+      high = 6;
     } else if (epilogue->function == Unary::k_clip) {
       low = static_cast<T>(epilogue->attrs[0]);
       high = static_cast<T>(epilogue->attrs[1]);

@@ -26,6 +26,11 @@ def relu(x: Any) -> Any:
     return apply("relu", x)
 
 
+def relu6(x: Any) -> Any:
+    """Returns min(max(x, 0), 6); the gradient is zero at both limits too, as in TensorFlow."""
+    return apply("relu6", x)
+
+
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """Returns x where x > 0, else negative_slope * x."""
     return apply("leaky_relu", x, alpha=float(negative_slope))

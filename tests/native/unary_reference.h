@@ -68,6 +68,8 @@ const UnaryCase<R>* unary_cases() {
   constexpr R kA = R(kAttrs[0]), kB = R(kAttrs[1]);
   static const UnaryCase<R> cases[] = {
       {Unary::k_relu, -5, 5, 0, true, [](R x) { return x < 0 ? R(0) : x; }, step<R>},
+      {Unary::k_relu6, -3, 9, 0, true, [](R x) { return clip<R>(x, 0, 6); },
+       [](R x) { return x > 0 && x < 6 ? R(1) : R(0); }},
       {Unary::k_leaky_relu, -5, 5, 0.5, true, [](R x) { return x > 0 ? x : kA * x; },
        [](R x) { return x > 0 ? R(1) : kA; }},
       {Unary::k_elu, -110, 5, 1.5, false, [](R x) { return x > 0 ? x : kA * std::expm1(x); },

@@ -56,6 +56,7 @@ def binary(op: str, b: gen.Values = normal, gap: float = 0.0) -> Entry:
 
 TABLE = [
     unary("relu", away_from(0)),
+    unary("relu6", lambda rng, shape: 2 * away_from(0, 3)(rng, shape)),
     unary("leaky_relu", away_from(0), alpha=0.3),
     unary("leaky_relu", away_from(0), suffix="_zero", alpha=0.0),
     unary("elu", away_from(0), alpha=1.0),

@@ -14,9 +14,9 @@ FLOATS = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 # Functions of everything, with the parameters they need.
 SWEPT = {
-    "relu": {}, "leaky_relu": {"alpha": 0.2}, "elu": {"alpha": 1.0}, "selu": {}, "sigmoid": {},
-    "tanh": {}, "softplus": {}, "softsign": {}, "gelu": {}, "gelu_tanh": {}, "silu": {},
-    "hard_sigmoid": {}, "erf": {}, "exp": {}, "square": {}, "absolute": {},
+    "relu": {}, "relu6": {}, "leaky_relu": {"alpha": 0.2}, "elu": {"alpha": 1.0}, "selu": {},
+    "sigmoid": {}, "tanh": {}, "softplus": {}, "softsign": {}, "gelu": {}, "gelu_tanh": {},
+    "silu": {}, "hard_sigmoid": {}, "erf": {}, "exp": {}, "square": {}, "absolute": {},
 }  # fmt: skip
 
 
@@ -64,6 +64,13 @@ def test_nan_stays_nan(op: str, dtype: str) -> None:
     x = np.ones(37, dtype)
     x[[0, 5, 16, 36]] = np.nan
     np.testing.assert_array_equal(np.isnan(apply(op, x, **attrs)), np.isnan(x))
+
+
+@FLOATS
+def test_relu6_has_no_gradient_at_its_limits(dtype: str) -> None:
+    x = np.array([-1, 0, 1, 5, 6, 7], dtype)
+    dx = run_gradients("relu6", [x], {}, [0], np.full(6, 3, dtype))[0]
+    np.testing.assert_array_equal(dx, [0, 0, 3, 3, 0, 0])
 
 
 @FLOATS
