@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from bench.frameworks import FRAMEWORKS, Process, WorkerError, limit_to_cpus
+from bench.frameworks import FRAMEWORKS, GROUPS, Process, WorkerError, limit_to_cpus
 from bench.table import check_marks, markdown, replace_table
 from bench.workloads import WORKLOADS, Workload
 
@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--round-ms", type=float, default=60, help="length of one turn")
-    parser.add_argument("--group", choices=["small", "large", "all"], default="small",
+    parser.add_argument("--group", choices=[*GROUPS, "all"], default="small",
                         help="the workloads to run, unless --workloads names some")  # fmt: skip
     parser.add_argument("--workloads", nargs="*", choices=WORKLOADS)
     names = [f.name for f in FRAMEWORKS]
@@ -43,16 +43,17 @@ def arguments() -> argparse.Namespace:
     for path in options.write:
         check_marks(path)  # now, not after the run
     if options.workloads is None:
-        options.workloads = [
-            name for name, w in WORKLOADS.items() if options.group in (w.group, "all")
-        ]
+        networks = ("small", "large")
+        groups = networks if options.group == "all" else (options.group,)
+        options.workloads = [name for name, w in WORKLOADS.items() if w.group in groups]
     return options
 
 
 def start_workers(options: argparse.Namespace, log: IO[str]) -> dict[str, Process]:
     workers = {}
     for framework in FRAMEWORKS:
-        if framework.name not in options.frameworks:
+        computed = any(WORKLOADS[name].group in framework.groups for name in options.workloads)
+        if framework.name not in options.frameworks or not computed:
             continue
         interpreter = framework.interpreter()
         if interpreter is None:

@@ -24,6 +24,7 @@ class Framework:
     script: str
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ("small", "large")  # of workloads that it computes
 
     def interpreter(self) -> str | None:
         """The interpreter to use; the current one if it has the modules; None if there is none."""
@@ -34,18 +35,21 @@ class Framework:
         return sys.executable if found else None
 
 
+GROUPS = ("small", "large", "pictures")
 FRAMEWORKS = (
-    Framework("pyframe", "PYFRAME", ("pyframe",), "pyframe_worker"),
+    Framework("pyframe", "PYFRAME", ("pyframe",), "pyframe_worker", groups=GROUPS),
     Framework("torch", "TORCH", ("torch",), "torch_worker"),
     Framework("torch.compile", "TORCH", ("torch",), "torch_worker", ("--compile",)),
     Framework("keras (TensorFlow)", "KERAS_TF", ("keras", "tensorflow"), "keras_worker",
-              environment={"TF_ENABLE_ONEDNN_OPTS": "1"}),
+              environment={"TF_ENABLE_ONEDNN_OPTS": "1"}, groups=GROUPS),
     Framework("keras (no oneDNN)", "KERAS_TF", ("keras", "tensorflow"), "keras_worker",
               environment={"TF_ENABLE_ONEDNN_OPTS": "0"}),
     Framework("jax", "JAX", ("jax",), "jax_worker"),
     Framework("onnxruntime", "ORT", ("onnxruntime", "onnx"), "ort_worker"),
     Framework("openvino", "OPENVINO", ("openvino", "onnx"), "openvino_worker"),
     Framework("ncnn", "NCNN", ("ncnn", "pnnx", "torch"), "ncnn_worker"),
+    Framework("albumentations", "ALBUMENTATIONS", ("albumentations", "cv2"),
+              "albumentations_worker", groups=("pictures",)),
 )  # fmt: skip
 
 

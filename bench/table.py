@@ -29,8 +29,8 @@ def row(name: str, measured: Report, peers: list[str]) -> list[str]:
     else:
         cells.append("")
     rate = measured["flops"] / ours if ours else 0
-    cells.append(f"{rate / 1e9:.3g}" if ours else "")
-    cells.append(f"{100 * rate / measured['peak']:.0f} %" if ours and measured["peak"] else "")
+    cells.append(f"{rate / 1e9:.3g}" if rate else "")
+    cells.append(f"{100 * rate / measured['peak']:.0f} %" if rate and measured["peak"] else "")
     return cells
 
 

@@ -28,7 +28,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Workload:
-    """`kind` is train (one step), predict (one call) or epoch (one call of fit)."""
+    """`kind` is train (one step), predict (one call), epoch (one call of fit) or augment.
+
+    The last is eight batches of pictures; `model` says where they come from, see bench/pictures.py.
+    """
 
     name: str
     kind: str
@@ -50,6 +53,8 @@ class Workload:
         Training needs the forward product, the weights' gradient and, except for the first
         trained layer, the input's gradient.
         """
+        if self.kind == "augment":
+            return 0
         forward = sum(layer.flops for layer in self.layers)
         if self.kind == "predict":
             return self.batch * forward
@@ -90,6 +95,11 @@ def large(
     )  # fmt: skip
 
 
+def pictures(name: str, source: str) -> Workload:
+    return Workload(name, "augment", source, 32, (150, 150, 3), "classes", 4, 256, (), 0,
+                    group="pictures")  # fmt: skip
+
+
 _SLIDE = dense(100, 64, 100, 101)
 _LENET = (Layer(28 * 28, 25, 6), Layer(10 * 10, 25 * 6, 6), *dense(150, 120, 10))
 _AUTOENCODER = dense(784, 128, 32, 128, 784)
@@ -122,6 +132,9 @@ WORKLOADS = {
         large("resnet50_224_b8_predict", "predict", "resnet50", 224, 8, 1000, 25636712),
         large("resnet50_64_b16_train", "train", "resnet50_small", 64, 16, 10, 23608202),
         large("mobilenet_224_b1_predict", "predict", "mobilenet", 224, 1, 1000, 4253864),
+        pictures("imagegen_150_b32", "memory"),
+        pictures("imagegen_dir_150_b32", "files"),
+        pictures("imagegen_dir_150_b32_draft", "drafts"),
         large("mobilenet_96_b16_train", "train", "mobilenet_small", 96, 16, 10, 3239114),
     )
 }  # fmt: skip

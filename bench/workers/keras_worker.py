@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from bench.models import build, optimizer_and_loss
+from bench.pictures import of_generator
 from bench.workers.protocol import Prepared, Run, Worker, serve, thread_count
 from bench.workloads import Workload
 
@@ -123,6 +124,13 @@ class KerasTensorFlow(Worker):
                 model.fit(x, y, batch_size=workload.batch, epochs=1, verbose=0)
 
         return run
+
+    def augment(self, workload: Workload) -> Prepared | None:
+        from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+        prepared = self.prepared(0)
+        prepared.add("next", partial(of_generator, ImageDataGenerator, workload))
+        return prepared
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ class Worker(ABC):
     def prepare(self, workload: Workload) -> Prepared | None:
         """Builds the model and data; None if the framework has no such thing."""
 
+    def augment(self, workload: Workload) -> Prepared | None:
+        """The same for batches of augmented pictures."""
+        return None
+
     def extra(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"unknown request {request}"}
 
@@ -114,7 +118,8 @@ def serve(worker: Worker) -> None:
                 workload = WORKLOADS[request["workload"]]
                 chosen.clear()  # one workload at a time: drop the data of the last one
                 worker.only = request.get("way")
-                prepared = worker.prepare(workload)
+                pictures = workload.kind == "augment"
+                prepared = (worker.augment if pictures else worker.prepare)(workload)
                 if prepared is None:
                     return {"seconds": None}
                 if worker.only is not None:

@@ -1,9 +1,11 @@
 """pyframe: train_on_batch, predict and fit, as a user calls them."""
 
+from functools import partial
 from typing import Any
 
 import pyframe
 from bench.models import build, optimizer_and_loss
+from bench.pictures import of_generator
 from bench.workers.protocol import Prepared, Worker, serve, thread_count
 from bench.workloads import Workload
 from pyframe import _core
@@ -53,6 +55,13 @@ class Pyframe(Worker):
                 model.train_on_batch(*batches[i % len(batches)])
 
         prepared.ways["train_on_batch"] = train
+        return prepared
+
+    def augment(self, workload: Workload) -> Prepared | None:
+        from pyframe.preprocessing.image import ImageDataGenerator
+
+        prepared, draft = self.prepared(0), workload.model == "drafts"
+        prepared.add("next", partial(of_generator, ImageDataGenerator, workload, draft=draft))
         return prepared
 
     def extra(self, request: dict[str, Any]) -> dict[str, Any]:

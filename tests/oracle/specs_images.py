@@ -175,10 +175,11 @@ def run_affine(k: Any, fill_mode: str, seed: int) -> Results:
                 x.transpose(2, 1, 0), **values, **options, row_axis=2, col_axis=1, channel_axis=0
             )
             results[f"pixels_turned_{name}_{order}"] = turned
-            whole = module.apply_affine_transform(
-                x.astype(np.uint8), **values, **options, row_axis=0, col_axis=1, channel_axis=2
-            )
-            results[f"nearly_whole_{name}_{order}"] = whole
+            whole = x.astype(np.uint8)
+            for key, image in (("pixels_of", whole.astype(np.float32)), ("rounded", whole)):
+                results[f"{key}_{name}_{order}"] = module.apply_affine_transform(
+                    image, **values, **options, row_axis=0, col_axis=1, channel_axis=2
+                )
     return results
 
 
