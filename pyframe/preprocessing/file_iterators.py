@@ -166,6 +166,7 @@ class _FileIterator(Iterator):
         saving: tuple[Any, str, str],
         on_error: str,
     ) -> None:
+        self._weights = labels.weights
         failures = Failures(on_error)
         self.skipped = failures.skipped
         saver = make_saver(*saving, self.data_format)
@@ -183,6 +184,11 @@ class _FileIterator(Iterator):
     def labels(self) -> Any:
         """Labels of the samples, as `class_mode` wants them."""
         return self.classes
+
+    @property
+    def sample_weight(self) -> Any:
+        """Weights of the samples, or None."""
+        return self._weights
 
 
 class DirectoryIterator(_FileIterator):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -204,54 +204,83 @@ class ImageDataGenerator(Standardizer):
         )  # fmt: skip
 
     def flow_from_directory(
-        self, directory: Any, target_size: tuple[int, int] = (256, 256), **options: Any
-    ) -> DirectoryIterator:
+        self, directory: Any, target_size: tuple[int, int] = (256, 256), color_mode: str = "rgb",
+        classes: Sequence[str] | None = None, class_mode: str | None = "categorical",
+        batch_size: int = 32, shuffle: bool = True, seed: int | None = None,
+        save_to_dir: Any = None, save_prefix: str = "", save_format: str = "png",
+        follow_links: bool = False, subset: str | None = None, interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False, *, on_error: str = "raise", draft: bool = False,
+    ) -> DirectoryIterator:  # fmt: skip
         """Returns an endless iterator of batches from the pictures in a folder's folders.
 
         Args:
             directory: it has a folder of pictures (png, jpg, jpeg, bmp, ppm, tif, tiff, in its own
                 folders too) for each class.
             target_size: (height, width) to which the pictures are resized.
-            **options: by name:
-                color_mode (`"rgb"`): or `"rgba"`, `"grayscale"`.
-                classes (None): names of the folders in the order of their numbers; sorted
-                unless given.
-                class_mode (`"categorical"`): labels one-hot; or `"binary"`, `"sparse"` (numbers),
+            color_mode: `"rgb"`, `"rgba"` or `"grayscale"`.
+            classes: names of the folders in the order of their numbers; sorted unless given.
+            class_mode: `"categorical"`: labels one-hot; or `"binary"`, `"sparse"` (numbers),
                 `"input"` (the pictures themselves), None (no labels).
-                batch_size (32), shuffle (True), seed (None), save_to_dir (None), save_prefix,
-                save_format (`"png"`), subset (None): as in `flow`; subsets are cut class by
-                class.
-                follow_links (False): follow links to folders.
-                interpolation (`"nearest"`), keep_aspect_ratio (False): see `load_img`.
-                on_error (`"raise"`): `"skip"` leaves pictures that cannot be read out of their
-                batches, with a warning for each.
-                draft (False): decode JPEGs faster to about the size that is needed; values
-                differ slightly from Keras's.
+            batch_size: as in `flow`, like shuffle, seed and save_to_dir to save_format.
+            shuffle: take them in another order each epoch.
+            seed: of order and changes.
+            save_to_dir: folder to write the changed pictures to.
+            save_prefix: beginning of the names of these files.
+            save_format: their format.
+            follow_links: follow links to folders.
+            subset: `"training"` or `"validation"`, cut class by class.
+            interpolation: see `load_img`.
+            keep_aspect_ratio: see `load_img`.
+            on_error: `"skip"` leaves pictures that cannot be read out of their batches, with a
+                warning for each.
+            draft: decode JPEGs faster to about the size that is needed; values differ slightly
+                from Keras's.
 
         Raises:
             ConfigurationError: for an impossible argument.
             DataError: if there is no such folder, or no picture in it.
         """
-        options = {"data_format": self.data_format, "dtype": self.dtype, **options}
-        return DirectoryIterator(directory, self, target_size, **options)
+        return DirectoryIterator(
+            directory, self, target_size, color_mode, classes, class_mode, batch_size, shuffle,
+            seed, self.data_format, save_to_dir, save_prefix, save_format, follow_links, subset,
+            interpolation, keep_aspect_ratio, self.dtype, on_error, draft,
+        )  # fmt: skip
 
     def flow_from_dataframe(
-        self, dataframe: Any, directory: Any = None, **options: Any
-    ) -> DataFrameIterator:
+        self, dataframe: Any, directory: Any = None, x_col: str = "filename", y_col: Any = "class",
+        weight_col: str | None = None, target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb", classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical", batch_size: int = 32, shuffle: bool = True,
+        seed: int | None = None, save_to_dir: Any = None, save_prefix: str = "",
+        save_format: str = "png", subset: str | None = None, interpolation: str = "nearest",
+        validate_filenames: bool = True, **options: Any,
+    ) -> DataFrameIterator:  # fmt: skip
         """Returns an endless iterator of batches from the pictures that a data frame names.
+
+        What is not named here is as in `flow_from_directory`.
 
         Args:
             dataframe: pandas.DataFrame with a row for each picture.
             directory: folder that the names begin at; None if they are whole paths.
-            **options: as in `flow_from_directory`, and by name:
-                x_col (`"filename"`): column of the names.
-                y_col (`"class"`): column of the labels, or a list of columns.
-                weight_col (None): column of weights.
-                class_mode (`"categorical"`): labels are texts or lists of texts; `"binary"`,
+            x_col: column of the names.
+            y_col: column of the labels, or a list of columns.
+            weight_col: column of weights.
+            target_size: (height, width) to which the pictures are resized.
+            color_mode: `"rgb"`, `"rgba"` or `"grayscale"`.
+            classes: labels in the order of their numbers; rows with others go.
+            class_mode: `"categorical"`: labels are texts or lists of texts; `"binary"`,
                 `"sparse"`: texts; `"raw"`: the numbers of y_col as they are; `"multi_output"`:
                 a list of arrays, one for each column; `"input"`, None.
-                classes (None): labels in the order of their numbers; rows with others go.
-                validate_filenames (True): leave rows out whose files do not exist.
+            batch_size: as in `flow`, like shuffle, seed and save_to_dir to subset.
+            shuffle: take them in another order each epoch.
+            seed: of order and changes.
+            save_to_dir: folder to write the changed pictures to.
+            save_prefix: beginning of the names of these files.
+            save_format: their format.
+            subset: `"training"` or `"validation"`.
+            interpolation: see `load_img`.
+            validate_filenames: leave rows out whose files do not exist.
+            **options: keep_aspect_ratio, on_error and draft.
 
         Raises:
             ConfigurationError: for an impossible argument.
@@ -260,11 +289,15 @@ class ImageDataGenerator(Standardizer):
         for name in ("has_ext", "sort", "drop_duplicates"):
             if options.pop(name, None) is not None:
                 warn(f"`{name}` has no effect since Keras 2.3.", DeprecationWarning)
-        if options.get("class_mode") == "other":
+        if class_mode == "other":
             warn("class_mode='other' is called 'raw' now.", DeprecationWarning)
-            options["class_mode"] = "raw"
-        options = {"data_format": self.data_format, "dtype": self.dtype, **options}
-        return DataFrameIterator(dataframe, directory, self, **options)
+            class_mode = "raw"
+        return DataFrameIterator(
+            dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes,
+            class_mode, batch_size, shuffle, seed, self.data_format, save_to_dir, save_prefix,
+            save_format, subset, interpolation, dtype=self.dtype,
+            validate_filenames=validate_filenames, **options,
+        )  # fmt: skip
 
     def preview(self, n: int, x: ArrayLike, to_file: Any = None, seed: int | None = None) -> Any:
         """Draws a sheet of n augmented samples with the parameters of each under it.

@@ -77,6 +77,23 @@ def test_class_modes(folder: Path, class_mode: str, shape: tuple[int, ...]) -> N
     assert class_mode != "input" or (x == y).all()
 
 
+def test_arguments_in_keras_order(folder: Path) -> None:
+    generator = ImageDataGenerator()
+    iterator = generator.flow_from_directory(
+        folder, (8, 10), "grayscale", ["dogs", "cats"], "sparse", 3, False, 1, None, "", "png",
+        False, None, "bilinear", True,
+    )  # fmt: skip
+    assert next(iterator)[0].shape == (3, 8, 10, 1)
+    assert (iterator.class_indices["dogs"], iterator.interpolation) == (0, "bilinear")
+    table = frame(folder, label=[name[0] for name in sorted(names(folder))], w=np.arange(10.0))
+    rows = generator.flow_from_dataframe(
+        table, folder, "filename", "label", "w", (8, 10), "rgb", None, "binary", 3, False, 1,
+        None, "", "png", None, "box", True,
+    )  # fmt: skip
+    assert [len(part) for part in next(rows)] == [3, 3, 3]
+    assert rows.interpolation == "box"
+
+
 def test_pictures_without_labels(folder: Path) -> None:
     iterator = flow(folder, class_mode=None, classes=["dogs"], color_mode="grayscale")
     assert next(iterator).shape == (4, 8, 10, 1)
@@ -258,7 +275,7 @@ def test_data_frames(folder: Path) -> None:
     iterator = flow_frame(folder, table, weight_col="weight")
     x, y, weight = next(iterator)
     assert (x.shape, y.shape) == ((10, 8, 10, 3), (10, 2))
-    assert weight.tolist() == list(range(10))
+    assert weight.tolist() == iterator.sample_weight.tolist() == list(range(10))
     assert iterator.class_indices == {"cats": 0, "dogs": 1}
     assert y.argmax(1).tolist() == iterator.classes
     assert next(flow_frame(folder, table, class_mode="binary"))[1].tolist() == [0] * 6 + [1] * 4
