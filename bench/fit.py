@@ -46,11 +46,12 @@ def engine_alone(fit: Callable[[], object]) -> Callable[[], object]:
     plain = feeds.run_batches
 
     def noting(step: Any, arrays: Any, size: int, index: Any, start: int, steps: int,
-               totals: Any, stop: bool) -> Any:  # fmt: skip
+               totals: Any, stop: bool, stretch: Any = None) -> Any:  # fmt: skip
+        done, finite = plain(step, arrays, size, index, start, steps, totals, stop, stretch)
         plan = step.function.plan(tuple((size, *a.shape[1:]) for a in arrays))
         nothing = [None] * step.outputs
-        calls.append(lambda: plan.run_steps(arrays, nothing, index, start, steps, stop))
-        return plain(step, arrays, size, index, start, steps, totals, stop)
+        calls.append(lambda: plan.run_steps(arrays, nothing, index, start, done, stop))
+        return done, finite
 
     with mock.patch.object(feeds, "run_batches", noting):
         fit()

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from pyframe.models.feeds import Advance, Feed, StepOf
 from pyframe.models.resume import TrainingRun
 from pyframe.models.steps import Totals
-
-# How long the engine runs before Python may redraw a bar or notice Ctrl-C.
-_STRETCH_SECONDS = 0.05
-
-
-class Stretch:
-    """Learns how many batches fit into one call of the engine of about 50 ms.
-
-    Attributes:
-        limit: number of batches of the next call.
-    """
-
-    def __init__(self) -> None:
-        self.limit = 1
-
-    def learn(self, steps: int, seconds: float) -> None:
-        """Takes into account that `steps` batches took so long."""
-        wanted = int(_STRETCH_SECONDS * steps / max(seconds, 1e-7))
-        self.limit = max(1, min(wanted, 4 * self.limit))
 
 
 class EpochLoop:
@@ -64,7 +44,6 @@ class EpochLoop:
         self._each = callbacks is not None and callbacks.needs_batches(mode)
         self._begin = getattr(callbacks, f"on_{mode}_batch_begin", None)
         self._end = getattr(callbacks, f"on_{mode}_batch_end", None)
-        self._stretch = Stretch()
 
     def run(self, show: bool = True) -> tuple[Totals | None, int]:
         """Runs one epoch.
@@ -82,11 +61,8 @@ class EpochLoop:
         while self.feed.has_more():
             if self._each and self._begin is not None:
                 self._begin(done)
-            started = time.perf_counter()
-            limit = 1 if self._each else self._stretch.limit
             watch = self._on_bad_loss is not None
-            advance = self.feed.advance(self._step_of, limit, totals, watch)
-            self._stretch.learn(advance.steps, time.perf_counter() - started)
+            advance = self.feed.advance(self._step_of, self._each, totals, watch)
             totals = advance.totals
             done += advance.steps
             go_on = True

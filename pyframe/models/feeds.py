@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyframe import _core
 from pyframe.errors import ConfigurationError
 from pyframe.models.data import Batch
 from pyframe.models.steps import BatchSpec, Step, Totals
 from pyframe.ops.dtypes import Array
 
 StepOf = Callable[[BatchSpec], Step]
+
+# How long the engine runs before Python may redraw a bar or notice Ctrl-C.
+_STRETCH_SECONDS = 0.05
+# Operations a second of which the slowest machine is thought capable.
+_SLOW = 1e9
 
 
 class Feed(Protocol):
@@ -34,8 +41,15 @@ class Feed(Protocol):
     def has_more(self) -> bool:
         """Tells whether the epoch has a batch left."""
 
-    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
-        """Runs 1 to `limit` batches of the epoch; `stop` ends at a loss that is not finite."""
+    def advance(self, step_of: StepOf, single: bool, totals: Totals | None, stop: bool) -> Advance:
+        """Runs a batch or, unless `single`, some 50 ms of batches of the epoch.
+
+        Args:
+            step_of: gives the traced step for a kind of batch.
+            single: whether to run one batch only.
+            totals: sums over the epoch so far, None at its beginning.
+            stop: whether to end at a loss that is not finite.
+        """
 
     def get_state(self) -> dict[str, Any]:
         """Returns where the epoch is, as plain data and arrays."""
@@ -75,6 +89,24 @@ class Advance:
         self.batch = batch
 
 
+class Stretch:
+    """Learns how many batches fit into one call of the engine of about 50 ms."""
+
+    def __init__(self) -> None:
+        self._limit = 0
+
+    def limit(self, plan: _core.Plan) -> int:
+        """Returns the number of batches for the next call, a guess if it is the first."""
+        if not self._limit:
+            self._limit = max(1, int(_STRETCH_SECONDS * _SLOW / max(plan.flops, 1)))
+        return self._limit
+
+    def learn(self, steps: int, seconds: float) -> None:
+        """Takes into account that `steps` batches took so long."""
+        wanted = int(_STRETCH_SECONDS * steps / max(seconds, 1e-7))
+        self._limit = max(1, min(wanted, 4 * self._limit))
+
+
 def run_batches(
     step: Step,
     arrays: list[Array],
@@ -84,10 +116,20 @@ def run_batches(
     steps: int,
     totals: Totals,
     stop: bool,
+    stretch: Stretch | None = None,
 ) -> tuple[int, bool]:
-    """Runs batches of one size, adds to the totals; returns how many, and if all were finite."""
+    """Runs batches of one size, adds to the totals; returns how many, and if all were finite.
+
+    At most `steps` batches run, and no more than `stretch` allows.
+    """
     plan = step.function.plan(tuple((batch_size, *a.shape[1:]) for a in arrays))
+    started = 0.0
+    if stretch is not None:
+        steps = min(steps, stretch.limit(plan))
+        started = time.perf_counter()
     done, sums, last = plan.run_steps(arrays, [None] * step.outputs, index, start, steps, stop)
+    if stretch is not None:
+        stretch.learn(done, time.perf_counter() - started)
     totals.add(sums, batch_size, done)
     return done, not stop or bool(np.isfinite(last[0]))
 
@@ -125,6 +167,7 @@ class ArrayFeed:
         self._position = self._all
         self._index: NDArray[np.int64] | None = None
         self._order_from: Any = None
+        self._stretch = Stretch()
 
     @property
     def spec(self) -> BatchSpec:
@@ -152,9 +195,9 @@ class ArrayFeed:
         """Tells whether the epoch has a batch left."""
         return self._left > 0
 
-    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
-        """Runs at most `limit` batches, all of one size."""
-        steps = min(limit, self._left)
+    def advance(self, step_of: StepOf, single: bool, totals: Totals | None, stop: bool) -> Advance:
+        """Runs one or several batches, all of one size."""
+        steps = 1 if single else self._left
         if self._position >= self._all:
             self._restart()
         step = step_of(self._batch.spec)
@@ -166,7 +209,7 @@ class ArrayFeed:
         else:
             size, steps = self._rows - start, 1
         done, finite = run_batches(
-            step, self._arrays, size, self._index, start, steps, totals, stop
+            step, self._arrays, size, self._index, start, steps, totals, stop, self._stretch
         )
         self._position += done
         self._left -= done

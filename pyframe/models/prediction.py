@@ -12,8 +12,7 @@ from pyframe.callbacks import CallbackList
 from pyframe.errors import DataError
 from pyframe.layers.base import Layer, shapes_in
 from pyframe.layers.weights import structure_version
-from pyframe.models.epochs import Stretch
-from pyframe.models.feeds import check_batch_size, check_count
+from pyframe.models.feeds import Stretch, check_batch_size, check_count
 from pyframe.models.inputs import check_inputs, value_checks
 from pyframe.models.old_names import old_arguments
 from pyframe.models.outputs import Outputs
@@ -182,7 +181,7 @@ class Predictor(Layer):
             for plan, batches in plans:
                 end = done + batches
                 while done < end:
-                    count = 1 if each else min(stretch.limit, end - done)
+                    count = 1 if each else min(stretch.limit(plan), end - done)
                     if each:
                         hooks.on_predict_batch_begin(done)
                     started = time.perf_counter()

@@ -123,7 +123,7 @@ class IterableFeed:
             self._left -= 1
         return item
 
-    def advance(self, step_of: StepOf, limit: int, totals: Totals | None, stop: bool) -> Advance:
+    def advance(self, step_of: StepOf, single: bool, totals: Totals | None, stop: bool) -> Advance:
         """Runs the next batch."""
         assert self._check is not None
         batch = self._check(*split_item(self.take()))
