@@ -9,6 +9,16 @@ struct Identity {
 };
 
 template <typename T>
+struct Sum {
+  PF_INLINE Vec<T> operator()(Vec<T> a, Vec<T> b) const { return a + b; }
+};
+
+template <typename T>
+struct Larger {
+  PF_INLINE Vec<T> operator()(Vec<T> a, Vec<T> b) const { return at_least<T>(a, b); }
+};
+
+template <typename T>
 struct Square {
   PF_INLINE Vec<T> operator()(Vec<T> x) const { return x * x; }
 };
@@ -18,9 +28,9 @@ struct Absolute {
   PF_INLINE Vec<T> operator()(Vec<T> x) const { return vabs<T>(x); }
 };
 
-// sum_i f(a[i], b[i], ...) with f(0, 0, ...) = 0, in every lane.
+// Sums whose sum over the lanes is sum_i f(a[i], b[i], ...), where f(0, 0, ...) = 0.
 template <typename T, typename F, typename... In>
-PF_INLINE Vec<T> sum_of(const F& f, int64_t n, const In*... in) {
+PF_INLINE Vec<T> lane_sums_of(const F& f, int64_t n, const In*... in) {
   Vec<T> total{};
   int64_t i = 0;
   for (int64_t block = 0; block < n; block += kSumBlock) {
@@ -39,7 +49,13 @@ PF_INLINE Vec<T> sum_of(const F& f, int64_t n, const In*... in) {
     }
     total += (s0 + s1) + (s2 + s3);
   }
-  return sum_lanes<T>(total);
+  return total;
+}
+
+// sum_i f(a[i], b[i], ...), in every lane.
+template <typename T, typename F, typename... In>
+PF_INLINE Vec<T> sum_of(const F& f, int64_t n, const In*... in) {
+  return sum_lanes<T>(lane_sums_of<T>(f, n, in...));
 }
 
 template <typename T>
@@ -57,9 +73,9 @@ T sum_absolute(const T* x, int64_t n) {
   return sum_of<T>(Absolute<T>{}, n, x)[0];
 }
 
-// The largest of x, in every lane; NaNs are passed over.
+// Numbers of which the largest is that of x; NaNs are passed over.
 template <typename T>
-PF_INLINE Vec<T> max_number(const T* x, int64_t n) {
+PF_INLINE Vec<T> max_numbers(const T* x, int64_t n) {
   Vec<T> m = splat<T>(-kInfinity<T>), m1 = m, m2 = m, m3 = m;
   int64_t i = 0;
   for (; i + 4 * kLanes<T> <= n; i += 4 * kLanes<T>) {
@@ -70,7 +86,13 @@ PF_INLINE Vec<T> max_number(const T* x, int64_t n) {
   }
   for (; i + kLanes<T> <= n; i += kLanes<T>) m = at_least<T>(m, load<T>(x + i));
   if (i < n) m1 = at_least<T>(m1, load_part<T>(x + i, n - i, -kInfinity<T>));
-  return max_lanes<T>(at_least<T>(at_least<T>(m, m1), at_least<T>(m2, m3)));
+  return at_least<T>(at_least<T>(m, m1), at_least<T>(m2, m3));
+}
+
+// The largest of x, in every lane.
+template <typename T>
+PF_INLINE Vec<T> max_number(const T* x, int64_t n) {
+  return max_lanes<T>(max_numbers<T>(x, n));
 }
 
 template <typename T>

@@ -86,6 +86,20 @@ PF_INLINE void transpose_square(Vec<T>* rows) {
   }
 }
 
+// Joins the lanes of each of `lanes` vectors by the associative f: vector r becomes lane r. The
+// order is that of sum_lanes and max_lanes, which need as many shuffles for every single vector.
+template <typename T, typename F>
+PF_INLINE Vec<T> join_lanes(const F& f, Vec<T>* v) {
+  PF_UNROLL
+  for (int half = kLanes<T> / 2; half > 0; half /= 2) {
+    PF_UNROLL
+    for (int i = 0; i < half; ++i) {
+      v[i] = f(zip_low<T>(v[i], v[i + half]), zip_high<T>(v[i], v[i + half]));
+    }
+  }
+  return v[0];
+}
+
 // zip_low and zip_high within every piece of 128 bits.
 template <typename T>
 PF_INLINE Vec<T> zip_pieces_low(Vec<T> a, Vec<T> b) {

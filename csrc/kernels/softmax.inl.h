@@ -10,17 +10,23 @@ PF_INLINE void load_row(const T* x, int64_t cols, Vec<T>* v) {
   }
 }
 
+// Maxima of the lanes.
 template <typename T, int N>
-PF_INLINE Vec<T> row_max(const T* x, int64_t cols) {
+PF_INLINE Vec<T> row_lane_max(const T* x, int64_t cols) {
   if constexpr (N == 0) {
-    return max_number<T>(x, cols);
+    return max_numbers<T>(x, cols);
   } else {
     Vec<T> v[N];
     load_row<T, N>(x, cols, v);
     PF_UNROLL
     for (int i = 1; i < N; ++i) v[0] = at_least<T>(v[0], v[i]);
-    return max_lanes<T>(v[0]);
+    return v[0];
   }
+}
+
+template <typename T, int N>
+PF_INLINE Vec<T> row_max(const T* x, int64_t cols) {
+  return max_lanes<T>(row_lane_max<T, N>(x, cols));
 }
 
 template <typename T>
@@ -46,9 +52,9 @@ PF_INLINE Vec<T> row_exp_sum(const T* x, int64_t cols, Vec<T> largest) {
   return sum_lanes<T>(s0 + s1);
 }
 
-// y = softmax(x); returns the sum of exp(x - largest), in every lane.
+// y = exp(x - largest); returns the sums of the lanes.
 template <typename T, int N>
-PF_INLINE Vec<T> row_softmax(const T* x, T* y, int64_t cols, Vec<T> largest) {
+PF_INLINE Vec<T> row_exp(const T* x, T* y, int64_t cols, Vec<T> largest) {
   const ExpDifference<T> f{largest};
   if constexpr (N == 0) {
     Vec<T> s0{}, s1{};
@@ -67,10 +73,33 @@ PF_INLINE Vec<T> row_softmax(const T* x, T* y, int64_t cols, Vec<T> largest) {
       part ? store_part<T>(y + j, e, left) : store<T>(y + j, e);
       s0 += e;
     }
-    const Vec<T> total = sum_lanes<T>(s0 + s1);
-    map<T>(Scale<T>{T(1) / total}, cols, y, static_cast<const T*>(y));
-    return total;
+    return s0 + s1;
   } else {
+    Vec<T> v[N], sum{};
+    load_row<T, N>(x, cols, v);
+    PF_UNROLL
+    for (int i = 0; i < N; ++i) {
+      sum += v[i] = f(v[i]);
+      if (i < N - 1) store<T>(y + i * kLanes<T>, v[i]);
+    }
+    const int64_t first = (N - 1) * kLanes<T>;
+    if (cols - first == kLanes<T>) {
+      store<T>(y + first, v[N - 1]);
+    } else {
+      store_part<T>(y + first, v[N - 1], cols - first);
+    }
+    return sum;
+  }
+}
+
+// y = softmax(x).
+template <typename T, int N>
+PF_INLINE void row_softmax(const T* x, T* y, int64_t cols, Vec<T> largest) {
+  if constexpr (N == 0) {
+    const Vec<T> total = sum_lanes<T>(row_exp<T, N>(x, y, cols, largest));
+    map<T>(Scale<T>{T(1) / total}, cols, y, static_cast<const T*>(y));
+  } else {
+    const ExpDifference<T> f{largest};
     Vec<T> v[N], sum{};
     load_row<T, N>(x, cols, v);
     PF_UNROLL
@@ -84,8 +113,35 @@ PF_INLINE Vec<T> row_softmax(const T* x, T* y, int64_t cols, Vec<T> largest) {
     } else {
       store_part<T>(y + first, factor * v[N - 1], cols - first);
     }
-    return total;
   }
+}
+
+// Up to kLanes rows at once, so that what is a sum or maximum of one row's lanes is joined for all
+// of them together. numbers[r] and lane r belong to row r.
+template <typename T, int N>
+PF_INLINE void group_max(const T* x, int64_t group, int64_t cols, T* numbers) {
+  Vec<T> lanes[kLanes<T>];
+  for (int64_t r = 0; r < kLanes<T>; ++r) {
+    lanes[r] = r < group ? row_lane_max<T, N>(x + r * cols, cols) : Vec<T>{};
+  }
+  store<T>(numbers, join_lanes<T>(Larger<T>{}, lanes));
+}
+
+// y = softmax(x); returns the sums of exp(x - largest).
+template <typename T, int N>
+PF_INLINE Vec<T> group_softmax(const T* x, T* y, int64_t group, int64_t cols, const T* largest) {
+  Vec<T> lanes[kLanes<T>];
+  for (int64_t r = 0; r < kLanes<T>; ++r) {
+    lanes[r] = r < group ? row_exp<T, N>(x + r * cols, y + r * cols, cols, splat<T>(largest[r]))
+                         : splat<T>(1);
+  }
+  const Vec<T> total = join_lanes<T>(Sum<T>{}, lanes);
+  T factor[kLanes<T>];
+  store<T>(factor, T(1) / total);
+  for (int64_t r = 0; r < group; ++r) {
+    map<T>(Scale<T>{splat<T>(factor[r])}, cols, y + r * cols, static_cast<const T*>(y + r * cols));
+  }
+  return total;
 }
 
 // Calls f<T, N>(...) with the N that fits rows of cols elements.
@@ -187,19 +243,26 @@ struct WeightedDifference {
   }
 };
 
-// loss = sum_j t (log(sum exp(x - m)) - (x - m)). A row of x is read before its probs are written.
+// loss = sum_j t (log(sum exp(x - m)) - (x - m)). Rows of x are read before their probs are
+// written.
 template <typename T, int N>
 void softmax_xent_rows(const T* x, const T* t, T* loss, T* probs, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; i += kLanes<T>) {
+  for (int64_t i = 0; i < rows; i += kLanes<T>, x += kLanes<T> * cols) {
     const int64_t group = rows - i < kLanes<T> ? rows - i : kLanes<T>;
-    T weighted[kLanes<T>] = {}, weight[kLanes<T>] = {}, total[kLanes<T>] = {};
-    for (int64_t r = 0; r < group; ++r, x += cols, t += cols, probs += cols) {
-      const Vec<T> largest = row_max<T, N>(x, cols);
-      weighted[r] = sum_of<T>(WeightedDifference<T>{largest}, cols, x, t)[0];
-      weight[r] = sum_of<T>(Identity<T>{}, cols, t)[0];
-      total[r] = row_softmax<T, N>(x, probs, cols, largest)[0];
+    T largest[kLanes<T>];
+    group_max<T, N>(x, group, cols, largest);
+    Vec<T> weighted[kLanes<T>], weight[kLanes<T>];
+    for (int64_t r = 0; r < kLanes<T>; ++r) {
+      weighted[r] = weight[r] = Vec<T>{};
+      if (r >= group) continue;
+      const T* row = t + (i + r) * cols;
+      const WeightedDifference<T> difference{splat<T>(largest[r])};
+      weighted[r] = lane_sums_of<T>(difference, cols, x + r * cols, row);
+      weight[r] = lane_sums_of<T>(Identity<T>{}, cols, row);
     }
-    const Vec<T> v = load<T>(weight) * vlog<T>(load<T>(total)) - load<T>(weighted);
+    const Vec<T> total = group_softmax<T, N>(x, probs + i * cols, group, cols, largest);
+    const Vec<T> v =
+        join_lanes<T>(Sum<T>{}, weight) * vlog<T>(total) - join_lanes<T>(Sum<T>{}, weighted);
     group == kLanes<T> ? store<T>(loss + i, v) : store_part<T>(loss + i, v, group);
   }
 }
@@ -230,15 +293,16 @@ PF_INLINE bool is_class(int32_t id, int64_t cols) { return id >= 0 && id < cols;
 template <typename T, int N>
 void sparse_xent_rows(const T* x, const int32_t* ids, T* loss, T* probs, int64_t rows,
                       int64_t cols) {
-  for (int64_t i = 0; i < rows; i += kLanes<T>) {
+  for (int64_t i = 0; i < rows; i += kLanes<T>, x += kLanes<T> * cols) {
     const int64_t group = rows - i < kLanes<T> ? rows - i : kLanes<T>;
-    T chosen[kLanes<T>] = {}, total[kLanes<T>] = {};
-    for (int64_t r = 0; r < group; ++r, x += cols, probs += cols) {
-      const Vec<T> largest = row_max<T, N>(x, cols);
-      chosen[r] = is_class(ids[i + r], cols) ? x[ids[i + r]] - largest[0] : kNan<T>;
-      total[r] = row_softmax<T, N>(x, probs, cols, largest)[0];
+    T largest[kLanes<T>], chosen[kLanes<T>] = {};
+    group_max<T, N>(x, group, cols, largest);
+    for (int64_t r = 0; r < group; ++r) {
+      const int32_t id = ids[i + r];
+      chosen[r] = is_class(id, cols) ? x[r * cols + id] - largest[r] : kNan<T>;
     }
-    const Vec<T> v = vlog<T>(load<T>(total)) - load<T>(chosen);
+    const Vec<T> total = group_softmax<T, N>(x, probs + i * cols, group, cols, largest);
+    const Vec<T> v = vlog<T>(total) - load<T>(chosen);
     group == kLanes<T> ? store<T>(loss + i, v) : store_part<T>(loss + i, v, group);
   }
 }
