@@ -219,10 +219,15 @@ class GradientTile {
       return width * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     };
     copy_ = s.rows() > 64 && (collide(s.k) || collide(s.n));
+    // Tiles of nearly equal height, and some for every thread.
+    constexpr int64_t kTiles = 8;
+    const int64_t blocks = ceil_div(s.k, 8 * kernel->mr);
+    height_ = round_up(ceil_div(s.k, blocks), kernel->mr);
+    width_ = (blocks * ceil_div(s.n, 8 * kernel->nr) < kTiles ? 4 : 8) * kernel->nr;
   }
 
-  int64_t height() const { return 8 * kernel_->mr; }
-  int64_t width() const { return 8 * kernel_->nr; }
+  int64_t height() const { return height_; }
+  int64_t width() const { return width_; }
   size_t workspace() const {
     return copy_ ? static_cast<size_t>(block_ * (height() + width())) * sizeof(T) : 0;
   }
@@ -252,6 +257,7 @@ class GradientTile {
   const KernelTable<T>* kernel_;
   DenseShape s_;
   int64_t block_;  // rows of x and dy
+  int64_t height_, width_;
   bool copy_;
 };
 
