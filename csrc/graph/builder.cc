@@ -15,6 +15,7 @@ void PlanBuilder::build() {
   make_tensors();
   select_nodes();
   find_fixed();
+  fold_padding();
   fold();
   fuse();
   lower();

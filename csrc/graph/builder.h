@@ -23,6 +23,7 @@ class PlanBuilder {
   void make_tensors();  // concrete shapes
   void select_nodes();  // what the outputs and effects need
   void find_fixed();    // tensors that are the same in every run
+  void fold_padding();  // zeros around images into the windows behind them
   void fold();          // normalisations into the kernels before them
   void fuse();          // elementwise functions into their producers
   void lower();         // nodes to steps

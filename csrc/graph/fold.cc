@@ -1,4 +1,5 @@
-// Folds normalisations with given statistics into the product before them.
+// Folds padding with zeros into the window behind it, and normalisations with given statistics into
+// the product before them.
 //
 // conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift) if the result's channels
 // are the last axis of the kernel. It is done where nobody else reads the product and where
@@ -7,6 +8,43 @@
 #include "ir/op.h"
 
 namespace pyframe {
+namespace {
+
+// The zeros that the node puts above, below, left and right of images; empty if it does anything
+// else, or surrounds them with a whole window or more of a kernel (kh, kw, ...).
+Ints zeros_around(const Node& node, const Shape& kernel) {
+  const Ints before = node.attrs.ints("before", {}), after = node.attrs.ints("after", {});
+  if (before.size() != 4 || node.attrs.number("value", 0) != 0) return {};
+  for (const Ints* amounts : {&before, &after}) {
+    if ((*amounts)[0] != 0 || (*amounts)[3] != 0) return {};
+    for (size_t d = 1; d < 3; ++d)
+      if ((*amounts)[d] < 0 || (*amounts)[d] >= kernel[d - 1]) return {};
+  }
+  return {before[1], after[1], before[2], after[2]};
+}
+
+}  // namespace
+
+void PlanBuilder::fold_padding() {
+  std::vector<int> padding(plan_.tensors_.size(), -1);  // the padding operator behind a tensor
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    Node& node = nodes_[n];
+    if (!kept_[n]) continue;
+    if (node.def->is_padding) padding[static_cast<size_t>(node.outputs[0])] = static_cast<int>(n);
+    if (!node.def->folds_padding || node.attrs.text("padding", "valid") != "valid") continue;
+    const auto x = static_cast<size_t>(node.inputs[0]);
+    if (padding[x] < 0 || plan_.tensors_[x].readers != 1) continue;
+    const auto p = static_cast<size_t>(padding[x]);
+    const Ints pads =
+        zeros_around(nodes_[p], plan_.tensors_[static_cast<size_t>(node.inputs[1])].spec.shape);
+    if (pads.empty() ||
+        element_count(plan_.tensors_[static_cast<size_t>(nodes_[p].inputs[0])].spec.shape) == 0)
+      continue;
+    node.attrs.set("pads", pads);
+    node.inputs[0] = nodes_[p].inputs[0];
+    kept_[p] = false;
+  }
+}
 
 void PlanBuilder::fold() {
   // Whether all inputs but x are the same in every run.

@@ -103,6 +103,11 @@ struct OpDef {
   // Input 1 is a kernel whose last axis is that of the result, input 2 (if there) a bias: the
   // result may be scaled and shifted by channel in them.
   bool folds_channels = false;
+  // The attribute pads may say how many zeros surround input 0 (N, H, W, C) and a kernel, input 1,
+  // of more cells; see make_windows.
+  bool folds_padding = false;
+  // Surrounds its input with `before` and `after` cells of `value`.
+  bool is_padding = false;
   // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; inputs x, gamma, beta, mean,
   // variance.
   bool normalises_channels = false;

@@ -65,9 +65,10 @@ enum class Binary : int { PF_BINARY_LIST(PF_ENUM_BINARY) kCount };
 // Unpacked row-major B: b_panel = nr, b_ks = row stride; b over-readable.
 // nseg = 1 with a_seg[0] = b_seg[0] = 0 is the plain product; a convolution is one
 // segment per kernel row (or tap), its weight gradient one per output row.
-// Epilogue, in this order: + C (if accumulate), + bias[j] (if not null; over-readable),
-// max(0, .) (if relu). Exactly m x n elements of C are written; without accumulate
-// C is not read. klen, nseg >= 0 (an empty sum is 0). C does not alias A, B.
+// Epilogue, in this order: + C (if accumulate), + bias[j] (if not null; over-readable), + residual
+// (if not null; it lies as C does), max(0, .) (if relu), min(high, .). Exactly m x n elements of C
+// are written; without accumulate C is not read. klen, nseg >= 0 (an empty sum is 0). C does not
+// alias A, B or the residual.
 template <typename T>
 struct GemmArgs {
   int64_t m, n;
@@ -83,6 +84,8 @@ struct GemmArgs {
   bool accumulate;
   const T* bias;
   bool relu;
+  const T* residual = nullptr;
+  T high = static_cast<T>(__builtin_inf());
 };
 
 // Pooling over NHWC for n images. Windows may reach outside the image: those cells

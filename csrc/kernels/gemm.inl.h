@@ -30,14 +30,14 @@ struct GemmTile {
   int64_t last;
 };
 
-// Writes the sums of a tile. Bias and relu are applied without asking: -0 and -infinity change
+// Writes the sums of a tile. Bias and bounds are applied without asking: -0 and infinities change
 // nothing.
 template <typename V, int Rows, int Count, typename T = typename V::Element>
 PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
                            const typename V::Value (&acc)[Rows][Count]) {
   using Value = typename V::Value;
   constexpr int64_t kPanel = kTileVectors * kLanes<T>;
-  const Value low = (g.relu ? T(0) : -kInfinity<T>)-Value{};
+  const Value low = (g.relu ? T(0) : -kInfinity<T>)-Value{}, high = g.high - Value{};
   Value bias[Count];
   PF_UNROLL
   for (int j = 0; j < Count; ++j) {
@@ -54,7 +54,12 @@ PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
       Value v = acc[i][j];
       if (g.accumulate) v += cut ? V::from(c, tile.last) : V::from(c);
       v += bias[j];
+      if (g.residual != nullptr) {
+        const T* r = g.residual + (c - g.c);
+        v += cut ? V::from(r, tile.last) : V::from(r);
+      }
       v = low > v ? low : v;
+      v = high < v ? high : v;
       if (cut) {
         V::to(c, v, tile.last);
       } else {
@@ -77,6 +82,13 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
     __builtin_prefetch(tile.c + i * g.ldc, 1);
     PF_UNROLL
     for (int j = 0; j < Count; ++j) acc[i][j] = Value{};
+  }
+  if (g.residual != nullptr) {
+    const T* r = g.residual + (tile.c - g.c);
+    for (int i = 0; i < Rows; ++i) {
+      __builtin_prefetch(r + i * g.ldc);
+      __builtin_prefetch(r + i * g.ldc + Count * V::kCount - 1);
+    }
   }
   const int64_t rs = g.a_rs * static_cast<int64_t>(sizeof(T));
   const int64_t rs3 = 3 * rs;

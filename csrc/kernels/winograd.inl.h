@@ -107,6 +107,16 @@ PF_INLINE void winograd_forward(const T* x, int64_t row, int64_t pixel, const Ti
         }
       }
     }
+    // The next lines of the cells: too many streams for the hardware to follow.
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    if (Whole && c % line == 0) {
+      PF_UNROLL
+      for (int i = 0; i < Line::kFrom; ++i) {
+        PF_UNROLL
+        for (int j = 0; j < Line::kFrom; ++j)
+          __builtin_prefetch(x + i * row + j * pixel + c + line);
+      }
+    }
     winograd_square<Line, T>(t);
     PF_UNROLL
     for (int f = 0; f < 36; ++f) store<T>(v + f * v_pitch + c, t[f]);

@@ -16,9 +16,6 @@ namespace pyframe {
 namespace {
 
 Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
-  const Ints strides = pair_attr(c, "strides", {1, 1});
-  const Ints dilation = pair_attr(c, "dilation", {1, 1});
-  const std::string padding = c.attrs.text("padding", "valid");
   Conv2D conv;
   conv.groups = c.attrs.integer("groups", 1);
   conv.batch = x[0];
@@ -30,10 +27,9 @@ Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
             "the kernel must cover at least one cell, channel and filter.");
   c.require(kernel[2] * conv.groups == conv.in_c, "kernel expects ", kernel[2] * conv.groups,
             " input channels, got ", conv.in_c, ".");
-  c.require((strides[0] == 1 && strides[1] == 1) || (dilation[0] == 1 && dilation[1] == 1),
-            "strides > 1 together with dilation > 1 is not supported.");
-  conv.h = make_window(c, x[1], kernel[0], strides[0], dilation[0], padding);
-  conv.w = make_window(c, x[2], kernel[1], strides[1], dilation[1], padding);
+  const WindowPair windows = make_windows(c, x, kernel);
+  conv.h = windows.h;
+  conv.w = windows.w;
   return conv;
 }
 
@@ -179,7 +175,7 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
                   const std::shared_ptr<const Engine>& engine) {
   const int64_t in_size = row_size(l.x_shape(0)), out_size = row_size(l.y_shape());
   const bool has_bias = bias != kNoTensor;
-  const RowEpilogue<T> epilogue(l.epilogue());
+  const RowEpilogue<T> epilogue(l.epilogue(), Engine::kEpilogue);
   const int64_t blocks = engine->blocks();
   const bool split = l.few_rows(conv.batch, conv.macs());
   std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(b),
@@ -283,6 +279,7 @@ bool register_all() {
   def.work = work;
   def.takes_epilogue = true;
   def.takes_residual = true;
+  def.folds_padding = true;
   def.folds_channels = true;
   register_op(def);
 

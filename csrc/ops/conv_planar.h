@@ -16,6 +16,8 @@ namespace pyframe {
 template <typename T>
 class PlanarConv {
  public:
+  static constexpr EpilogueIn kEpilogue = EpilogueIn::kRelu;
+
   // The forward pass, or with `backward` the gradient of the input.
   PlanarConv(const KernelTable<T>* kernel, const Conv2D& conv, bool backward);
 

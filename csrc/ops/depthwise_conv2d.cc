@@ -23,16 +23,11 @@ struct Depthwise {
 const std::vector<std::string> kAttrs = {"strides", "dilation", "padding"};
 
 Depthwise make_depthwise(const OpContext& c, const Shape& x, const Shape& kernel) {
-  const Ints strides = pair_attr(c, "strides", {1, 1});
-  const Ints dilation = pair_attr(c, "dilation", {1, 1});
-  const std::string padding = c.attrs.text("padding", "valid");
   c.require(kernel[0] >= 1 && kernel[1] >= 1, "the kernel must cover at least one cell.");
   c.require(kernel[2] == x[3] && x[3] >= 1, "kernel expects ", kernel[2], " input channels, got ",
             x[3], ".");
-  c.require((strides[0] == 1 && strides[1] == 1) || (dilation[0] == 1 && dilation[1] == 1),
-            "strides > 1 together with dilation > 1 is not supported.");
-  return {make_window(c, x[1], kernel[0], strides[0], dilation[0], padding),
-          make_window(c, x[2], kernel[1], strides[1], dilation[1], padding), x[0], x[3]};
+  const WindowPair windows = make_windows(c, x, kernel);
+  return {windows.h, windows.w, x[0], x[3]};
 }
 
 std::vector<TensorSpec> infer(const OpContext& c) {
@@ -290,6 +285,7 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
+  def.folds_padding = true;
   def.folds_channels = true;
   register_op(def);
 

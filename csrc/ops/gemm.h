@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 
 #include "ir/lowering.h"
@@ -90,19 +91,29 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
 TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs,
                     int64_t offset = 0);
 
-// An epilogue in the form the operators apply it: relu alone inside the kernel, all else on the
+// What a kernel does of an epilogue: relu alone, or adding the residual and clipping to [0, high].
+enum class EpilogueIn { kRelu, kSumAndBounds };
+
+// An epilogue in the form the operators apply it: in the kernel what that knows, all else on the
 // rows just computed.
 template <typename T>
 struct RowEpilogue {
   bool relu = false;
+  bool sums = false;                            // the kernel adds the residual
+  T high = std::numeric_limits<T>::infinity();  // of the kernel
   void (*function)(const T*, T*, int64_t, const T*) = nullptr;
   T attrs[2] = {0, 0};
   const T* result = nullptr;  // where the residual belongs to the result
   const T* residual = nullptr;
 
-  explicit RowEpilogue(const Epilogue* epilogue) {
+  explicit RowEpilogue(const Epilogue* epilogue, EpilogueIn kernel = EpilogueIn::kRelu)
+      : sums(kernel == EpilogueIn::kSumAndBounds) {
     if (epilogue == nullptr || !epilogue->has_function()) return;
-    relu = epilogue->function == Unary::k_relu && epilogue->residual == kNoTensor;
+    relu = epilogue->function == Unary::k_relu && (sums || epilogue->residual == kNoTensor);
+    if (sums && epilogue->function == Unary::k_clip && epilogue->attrs[0] == 0) {
+      relu = true;
+      high = static_cast<T>(epilogue->attrs[1]);
+    }
     if (relu) return;
     function = kernels<T>().unary[static_cast<int>(epilogue->function)];
     attrs[0] = static_cast<T>(epilogue->attrs[0]);
@@ -116,16 +127,21 @@ struct RowEpilogue {
     bound.residual = c.at<T>(residual_operand);
     return bound;
   }
-  bool is_pass() const { return function != nullptr || residual != nullptr; }
+  // Where the kernel finds the residual of what it writes to y.
+  const T* residual_of(const T* y) const {
+    return sums && residual != nullptr ? residual + (y - result) : nullptr;
+  }
+  bool is_pass() const { return function != nullptr || (residual != nullptr && !sums); }
   void apply(T* y, int64_t n) const {
     constexpr int64_t kBlock = 2048;  // still in the L1 cache for the function
-    for (int64_t i = 0; residual != nullptr && i < n; i += kBlock) {
+    const bool add = residual != nullptr && !sums;
+    for (int64_t i = 0; add && i < n; i += kBlock) {
       const int64_t size = std::min(kBlock, n - i);
       kernels<T>().binary[static_cast<int>(Binary::k_add)](y + i, residual + (y + i - result),
                                                            y + i, size, 1, 1);
       if (function != nullptr) function(y + i, y + i, size, attrs);
     }
-    if (residual == nullptr && function != nullptr) function(y, y, n, attrs);
+    if (!add && function != nullptr) function(y, y, n, attrs);
   }
 };
 

@@ -115,6 +115,7 @@ bool register_all() {
   def.infer = infer;
   def.lower = lower;
   def.gradient = gradient;
+  def.is_padding = true;
   return register_op(def);
 }
 

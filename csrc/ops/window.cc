@@ -24,6 +24,24 @@ Window make_window(const OpContext& c, int64_t in, int64_t kernel, int64_t strid
   return w;
 }
 
+WindowPair make_windows(const OpContext& c, const Shape& x, const Shape& kernel) {
+  const Ints strides = pair_attr(c, "strides", {1, 1});
+  const Ints dilation = pair_attr(c, "dilation", {1, 1});
+  const std::string padding = c.attrs.text("padding", "valid");
+  const Ints pads = c.attrs.ints("pads", {0, 0, 0, 0});
+  c.require((strides[0] == 1 && strides[1] == 1) || (dilation[0] == 1 && dilation[1] == 1),
+            "strides > 1 together with dilation > 1 is not supported.");
+  Window windows[2];
+  for (size_t d = 0; d < 2; ++d) {
+    const int64_t before = pads[2 * d], after = pads[2 * d + 1];
+    windows[d] =
+        make_window(c, x[1 + d] + before + after, kernel[d], strides[d], dilation[d], padding);
+    windows[d].in = x[1 + d];
+    windows[d].pad += before;
+  }
+  return {windows[0], windows[1]};
+}
+
 // Far beyond any image; keeps window arithmetic from overflowing.
 constexpr int64_t kLargest = 1 << 20;
 

@@ -18,6 +18,14 @@ struct Window {
 Window make_window(const OpContext& c, int64_t in, int64_t kernel, int64_t stride, int64_t dilation,
                    const std::string& padding);
 
+// The windows of both dimensions from the attributes strides, dilation, padding and, where a
+// padding operator was folded, pads: cells of zeros above, below, left and right of the image x (N,
+// H, W, C).
+struct WindowPair {
+  Window h, w;
+};
+WindowPair make_windows(const OpContext& c, const Shape& x, const Shape& kernel);
+
 // Attributes that hold two positive integers; one integer counts for both.
 Ints pair_attr(const OpContext& c, const char* name, const Ints& fallback);
 

@@ -19,7 +19,18 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((20, 8, 8, 6), (3, 3, 3, 6), {"groups": 2}),
     ((1, 14, 14, 64), (1, 1, 64, 500), {}),  # one image in blocks of rows and of filters
     ((1, 9, 11, 30), (5, 5, 15, 320), {"padding": "same", "groups": 2}),
+    # Pixels 4 KiB apart, which are copied: all of them, some of them, with a border of zeros.
+    ((1, 14, 14, 1024), (1, 1, 1024, 70), {}),
+    ((2, 7, 9, 512), (1, 1, 512, 96), {"strides": [2, 2]}),
+    ((1, 5, 6, 512), (3, 3, 512, 64), {"padding": "same", "strides": [2, 2]}),
 ]
+FUNCTIONS: dict[str | None, tuple[dict[str, float], Any]] = {
+    None: ({}, lambda y: y),
+    "relu": ({}, lambda y: np.maximum(y, 0)),
+    "sigmoid": ({}, lambda y: 1 / (1 + np.exp(-y))),
+    "clip": ({"low": 0.0, "high": 6.0}, lambda y: np.clip(y, 0, 6)),
+    "clip from -1": ({"low": -1.0, "high": 4.0}, lambda y: np.clip(y, -1, 4)),
+}
 
 
 def plan_of(
@@ -39,7 +50,7 @@ def plan_of(
     (y,) = graph.op("conv2d", [image, weights, bias], attrs)
     (z,) = graph.op("add", [other, y] if swap else [y, other])
     if function:
-        (z,) = graph.op(function, [z])
+        (z,) = graph.op(function.split()[0], [z], FUNCTIONS[function][0])
     return graph.compile([z], [x.shape, residual.shape]), [x, residual]
 
 
@@ -53,7 +64,7 @@ def convolution(x: Array, kernel: Array, attrs: dict[str, Any]) -> Array:
 
 
 @pytest.mark.parametrize("level", _core.isa_levels())
-@pytest.mark.parametrize("function", [None, "relu", "sigmoid"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize(("shape", "kernel_shape", "attrs"), CONVOLUTIONS)
 def test_sum_after_convolution(
     shape: tuple[int, ...], kernel_shape: tuple[int, ...], attrs: dict[str, Any],
@@ -62,11 +73,7 @@ def test_sum_after_convolution(
     x, kernel = RNG.standard_normal(shape), RNG.standard_normal(kernel_shape)
     y = convolution(x, kernel, attrs)
     residual = 3 * RNG.standard_normal(y.shape)
-    wanted = y + residual
-    if function == "relu":
-        wanted = np.maximum(wanted, 0)
-    if function == "sigmoid":
-        wanted = 1 / (1 + np.exp(-wanted))
+    wanted = FUNCTIONS[function][1](y + residual)
     with isa(level):
         for dtype, tolerance in (("float64", 1e-10), ("float32", 2e-4)):
             arrays = [a.astype(dtype) for a in (x, kernel, residual)]
@@ -80,6 +87,26 @@ def test_sum_after_convolution(
                         results.append(plan.run(feeds)[0])
                 np.testing.assert_allclose(results[0], wanted, tolerance, tolerance)
                 assert all(r.tobytes() == results[0].tobytes() for r in results)
+
+
+@pytest.mark.parametrize("level", _core.isa_levels())
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("shape", "kernel_shape", "attrs"), CONVOLUTIONS)
+def test_function_after_convolution(
+    shape: tuple[int, ...], kernel_shape: tuple[int, ...], attrs: dict[str, Any],
+    function: str | None, level: str,
+) -> None:  # fmt: skip
+    x, kernel = RNG.standard_normal(shape), RNG.standard_normal(kernel_shape)
+    wanted = FUNCTIONS[function][1](convolution(x, kernel, attrs) - np.arange(kernel_shape[3]))
+    with isa(level):
+        graph = _core.Graph()
+        w = graph.variable(variable(kernel, "w"))
+        (y,) = graph.op("conv2d", [graph.input("x", shape, "float64"), w], attrs)
+        if function:
+            (y,) = graph.op(function.split()[0], [y], FUNCTIONS[function][0])
+        plan = graph.compile([y], [shape])
+        assert "clip" not in plan.describe()
+        np.testing.assert_allclose(plan.run([x])[0], wanted, 1e-10, 1e-10)
 
 
 def test_the_later_of_two_convolutions_takes_the_sum() -> None:

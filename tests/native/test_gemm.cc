@@ -34,12 +34,14 @@ class GemmProblem {
         b(depth == 0 ? 0 : (depth - 1) * ldb + shape.n, kernels.nr),
         c((shape.m - 1) * ldc + shape.n),
         bias(shape.n, kernels.nr),
+        residual(c.size()),
         kernels_(kernels),
         packed_(depth * round_up(shape.n, kernels.nr)) {
     set_case("gemm %s %dx%dx(%d*%d)%s%s%s%s", kTypeName<T>, static_cast<int>(shape.m),
              static_cast<int>(shape.n), static_cast<int>(shape.nseg), static_cast<int>(shape.klen),
              options.transposed ? " transposed" : "", options.packed ? " packed" : "",
-             options.accumulate ? " accumulate" : "", options.epilogue ? " bias relu" : "");
+             options.accumulate ? " accumulate" : "",
+             options.epilogue ? " bias residual clip" : "");
   }
 
   int64_t a_segment(int64_t s) const { return (shape.nseg - 1 - s) * shape.klen; }
@@ -79,6 +81,10 @@ class GemmProblem {
     args.accumulate = options.accumulate;
     args.bias = options.epilogue ? bias.data() : nullptr;
     args.relu = options.epilogue;
+    if (options.epilogue) {
+      args.residual = residual.data() + first * ldc;
+      args.high = kHigh;
+    }
     kernels_.gemm(args);
   }
 
@@ -103,7 +109,8 @@ class GemmProblem {
   const GemmShape shape;
   const GemmOptions options;
   const int64_t depth, ldb, ldc;
-  Buffer<T> a, b, c, bias;
+  Buffer<T> a, b, c, bias, residual;
+  static constexpr T kHigh = 2000;
 
  private:
   const KernelTable<T>& kernels_;
@@ -118,6 +125,7 @@ void test_exact_product(const KernelTable<T>& kernels, Random& random, const Gem
   p.a.integers(random, -50, 51);
   p.b.integers(random, -50, 51);
   p.bias.integers(random, -50, 51);
+  p.residual.integers(random, -50, 51);
   if (options.accumulate) p.c.integers(random, -50, 51);
   const Buffer<T> before(p.c);
   p.multiply(0, shape.m, p.c.data());
@@ -128,7 +136,7 @@ void test_exact_product(const KernelTable<T>& kernels, Random& random, const Gem
       const int64_t at = i * p.ldc + j;
       T want = static_cast<T>(row[static_cast<size_t>(j)]);
       if (options.accumulate) want += before[at];
-      if (options.epilogue) want = std::max(T(0), want + p.bias[j]);
+      if (options.epilogue) want = std::clamp(want + p.bias[j] + p.residual[at], T(0), p.kHigh);
       expect_equal("element", at, p.c[at], want);
     }
     if (i + 1 < shape.m) {
@@ -147,6 +155,7 @@ void test_rounding(const KernelTable<T>& kernels, Random& random, const GemmShap
   p.a.uniform(random);
   p.b.uniform(random);
   p.bias.uniform(random);
+  p.residual.uniform(random);
   p.multiply(0, shape.m, p.c.data());
   std::vector<R> row, magnitude;
   for (int64_t i = 0; i < shape.m; ++i) {
@@ -154,8 +163,9 @@ void test_rounding(const KernelTable<T>& kernels, Random& random, const GemmShap
     for (int64_t j = 0; j < shape.n; ++j) {
       R want = row[static_cast<size_t>(j)], scale = magnitude[static_cast<size_t>(j)];
       if (options.epilogue) {
-        want = std::max(R(0), want + p.bias[j]);
-        scale += std::fabs(R(p.bias[j]));
+        const R residual = p.residual[i * p.ldc + j];
+        want = std::clamp(want + p.bias[j] + residual, R(0), R(p.kHigh));
+        scale += std::fabs(R(p.bias[j])) + std::fabs(residual);
       }
       // One rounding per term, half of them in each direction.
       expect_near("element", i * p.ldc + j, p.c[i * p.ldc + j], want, scale,

@@ -255,6 +255,7 @@ def conv2d() -> Cases:
     yield conv_case((1, 9, 9, 300), (1, 1), 130, True)
     yield conv_case((3, 9, 8, 40), (1, 1), 24, False, (2, 2))  # pixels picked and spread
     yield conv_case((2, 6, 6, 1024), (1, 1), 70, False)  # rows 4 KiB apart, which are copied
+    yield conv_case((1, 5, 5, 70), (3, 3), 1024, False, (2, 2))  # and so in the input's gradient
     yield conv_case((2, 40, 40, 3), (7, 7), 16, True, (2, 2))
     # Few filters (or few channels for the gradient): pixels in the lanes, in several row blocks.
     yield conv_case((2, 21, 37, 1), (7, 5), 3, True, padding="valid")

@@ -1,0 +1,102 @@
+"""Padding with zeros, folded into the windows behind it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyframe import _core
+from tests.engine.small_net import Array, variable
+from tests.ops.graphs import isa, threads
+
+RNG = np.random.RandomState(2)
+# Operator, image, kernel, attributes, cells before and after (H, W).
+FOLDED: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any], Any]] = [
+    ("depthwise_conv2d", (2, 12, 14, 20), (3, 3, 20), {"strides": [2, 2]}, ((0, 1), (0, 1))),
+    ("depthwise_conv2d", (1, 9, 7, 33), (5, 3, 33), {}, ((4, 0), (1, 2))),
+    ("depthwise_conv2d", (1, 9, 7, 8), (3, 3, 8), {"dilation": [2, 3]}, ((2, 1), (0, 2))),
+    ("conv2d", (2, 20, 21, 3), (7, 7, 3, 16), {"strides": [2, 2]}, ((3, 3), (3, 3))),
+    ("conv2d", (1, 16, 15, 40), (3, 3, 40, 48), {}, ((2, 0), (1, 2))),  # Winograd
+    ("conv2d", (1, 11, 13, 5), (3, 3, 5, 3), {}, ((1, 2), (2, 1))),  # few filters
+    ("conv2d", (1, 6, 6, 1024), (3, 3, 512, 70), {"groups": 2}, ((1, 1), (1, 0))),
+]
+
+
+def padded(x: Array, pads: Any) -> Array:
+    return np.pad(x, ((0, 0), *pads, (0, 0)))
+
+
+def plans(
+    op: str, x: Array, kernel: Array, attrs: dict[str, Any], pads: Any
+) -> tuple[_core.Plan, _core.Plan]:
+    """The plan of padding and window, and that of the window alone."""
+    results = []
+    for with_padding in (True, False):
+        graph = _core.Graph()
+        shape = x.shape if with_padding else padded(x, pads).shape
+        y = graph.input("x", shape, x.dtype.name)
+        if with_padding:
+            before, after = ([0, pads[0][i], pads[1][i], 0] for i in (0, 1))
+            (y,) = graph.op("pad", [y], {"before": before, "after": after})
+        (z,) = graph.op(op, [y, graph.variable(variable(kernel, "w"))], attrs)
+        results.append(graph.compile([z], [shape]))
+    return results[0], results[1]
+
+
+@pytest.mark.parametrize("level", _core.isa_levels())
+@pytest.mark.parametrize(("op", "shape", "kernel_shape", "attrs", "pads"), FOLDED)
+def test_zeros_are_folded(
+    op: str, shape: tuple[int, ...], kernel_shape: tuple[int, ...], attrs: dict[str, Any],
+    pads: Any, level: str,
+) -> None:  # fmt: skip
+    with isa(level):
+        for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-3)):
+            x = RNG.standard_normal(shape).astype(dtype)
+            kernel = RNG.standard_normal(kernel_shape).astype(dtype)
+            folded, plain = plans(op, x, kernel, attrs, pads)
+            assert "pad " not in folded.describe()
+            wanted = plain.run([padded(x, pads)])[0]
+            results = []
+            for count in (1, 2, 3, 7):
+                with threads(count):
+                    results.append(folded.run([x])[0])
+            np.testing.assert_allclose(results[0], wanted, tolerance, tolerance)
+            assert all(r.tobytes() == results[0].tobytes() for r in results)
+
+
+@pytest.mark.parametrize(
+    ("pads", "value", "attrs"),
+    [
+        (((0, 1), (0, 1)), 1.0, {}),  # not zeros
+        (((3, 0), (0, 0)), 0.0, {}),  # as many as the window has cells
+        (((-1, 0), (0, 0)), 0.0, {}),  # cells cut off
+        (((1, 1), (1, 1)), 0.0, {"padding": "same"}),
+    ],
+)
+def test_kept_apart(pads: Any, value: float, attrs: dict[str, Any]) -> None:
+    x, kernel = RNG.standard_normal((2, 8, 9, 6)), RNG.standard_normal((3, 3, 6, 5))
+    graph = _core.Graph()
+    (y,) = graph.op(
+        "pad", [graph.input("x", x.shape, "float64")],
+        {"before": [0, pads[0][0], pads[1][0], 0], "after": [0, pads[0][1], pads[1][1], 0],
+         "value": value},
+    )  # fmt: skip
+    outputs = graph.op("conv2d", [y, graph.variable(variable(kernel, "w"))], attrs)
+    plan = graph.compile(outputs, [x.shape])
+    assert "pad " in plan.describe()
+    alone = plan.run([x])[0]
+    both = graph.compile([*outputs, y], [x.shape]).run([x])[0]
+    np.testing.assert_array_equal(alone, both)
+
+
+def test_a_result_that_others_read_stays() -> None:
+    x = RNG.standard_normal((1, 6, 6, 4))
+    graph = _core.Graph()
+    (y,) = graph.op(
+        "pad", [graph.input("x", x.shape, "float64")],
+        {"before": [0, 1, 1, 0], "after": [0, 1, 1, 0]},
+    )  # fmt: skip
+    (z,) = graph.op("depthwise_conv2d", [y, graph.variable(variable(np.ones((3, 3, 4)), "w"))])
+    results = graph.compile([y, z], [x.shape]).run([x])
+    np.testing.assert_array_equal(results[0], padded(x, ((1, 1), (1, 1))))
+    assert results[1].shape == x.shape
