@@ -16,7 +16,7 @@ from statistics import median
 from typing import IO, Any
 
 from bench.frameworks import FRAMEWORKS, GROUPS, Process, WorkerError, limit_to_cpus
-from bench.table import check_marks, markdown, replace_table
+from bench.table import markdown, place, replace_table
 from bench.workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     for path in options.write:
-        check_marks(path)  # now, not after the run
+        place(path, "bench.compare")  # now, not after the run
     if options.workloads is None:
         networks = ("small", "large")
         groups = networks if options.group == "all" else (options.group,)
@@ -199,7 +199,7 @@ def main() -> None:
                 worker.close()
     print(markdown(report))
     for path in options.write:
-        replace_table(path, report)
+        replace_table(path, "bench.compare", markdown(report))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.compare import PAUSE, cpu_name, say
 from bench.frameworks import Framework, Process, WorkerError, limit_to_cpus
+from bench.table import Output, place, replace_table
 
 DIRECTIONS = ("forward", "input", "kernel")
 # What keeps each library from wider vectors than a level's; the workers inherit it.
@@ -107,7 +108,13 @@ def arguments() -> argparse.Namespace:
                         choices=[f.name for f in FRAMEWORKS])  # fmt: skip
     parser.add_argument("--isa", choices=LEVELS, help="no vectors wider than that, in both")
     parser.add_argument("--out", type=Path, help="a JSON file for the times")
-    return parser.parse_args()
+    parser.add_argument("--write", type=Path, nargs="*", default=[], metavar="FILE",
+                        help="Markdown files to put the table into")  # fmt: skip
+    options = parser.parse_args()
+    options.mark = "bench.conv_layers" + (f" --isa {options.isa}" if options.isa else "")
+    for path in options.write:
+        place(path, options.mark)  # now, not after the run
+    return options
 
 
 def start_workers(options: argparse.Namespace, log: Any) -> dict[str, Process]:
@@ -169,7 +176,8 @@ def row(result: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-COLUMNS = ["layer", "direction", "algorithm", "ms", "GFLOP/s", "% of FMA peak", "torch ms", "ratio"]
+COLUMNS = ["layer", "direction", "algorithm", "ms", "GFLOP/s", "% of FMA peak", "torch ms",
+           "torch / pyframe"]  # fmt: skip
 HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
@@ -181,13 +189,13 @@ def main() -> None:
     if load > 0.5:
         say(f"warning: the machine is busy (load {load:.1f}); these times mean little")
     results: list[dict[str, Any]] = []
-    peak = 0.0
+    peak, output = 0.0, Output()
     with tempfile.NamedTemporaryFile("w", suffix=".log", delete=False) as log:
         workers = start_workers(options, log)
         versions = [worker.ask("version")["version"] for worker in workers.values()]
         try:
             for network in options.networks:
-                print(f"\n{network}, {options.batch} images\n\n{HEAD}")
+                output(f"\n{network}, {options.batch} images\n\n{HEAD}")
                 for layer in NETWORKS[network]:
                     for direction in layer.directions():
                         if direction in options.directions:
@@ -195,15 +203,17 @@ def main() -> None:
                             # Another program can only lower the measured peak.
                             peak = max(peak, results[-1].get("peak", 0))
                             results[-1]["peak"] = peak
-                            print(row(results[-1]), flush=True)
+                            output(row(results[-1]))
         finally:
             for worker in workers.values():
                 worker.close()
-    print(
+    output(
         f"\n{cpu_name()}, {options.threads} threads, FMA peak {peak / 1e9:.0f} GFLOP/s; "
         f"{'fastest' if options.fastest else 'median'} of {options.rounds} rounds; "
         f"{'; '.join(versions)}; {time.strftime('%Y-%m-%d')}."
     )
+    for path in options.write:
+        replace_table(path, options.mark, str(output))
     if options.out:
         options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

@@ -13,12 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from bench.frameworks import ROOT
+from bench.compare import cpu_name
+from bench.frameworks import FRAMEWORKS, ROOT
+from bench.table import Output, place, replace_table
 
 SIZES = (*((n, n, n) for n in (64, 128, 256, 512, 1024, 2048)), (32, 784, 128), (128, 1152, 256),
          (3136, 576, 64), (784, 1152, 128))  # fmt: skip
@@ -85,13 +88,16 @@ def serve(side: str, threads: int) -> None:
         print((time.perf_counter() - start) / steps, flush=True)
 
 
+def interpreter(side: str) -> str | None:
+    """None if the framework is not installed."""
+    torch = next(framework for framework in FRAMEWORKS if framework.name == "torch")
+    return torch.interpreter() if side == "torch" else sys.executable
+
+
 class Side:
     """One framework in one process."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        python = sys.executable
-        if name == "torch":
-            python = os.environ.get("PYFRAME_BENCH_PYTHON_TORCH", python)
+    def __init__(self, name: str, python: str, threads: int) -> None:
         # Some machines pin an old OpenBLAS to slow kernels by these variables.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
@@ -107,30 +113,31 @@ class Side:
         return float(self.process.stdout.readline())
 
 
-def compare(threads: int, rounds: int, turn: float, fastest: bool) -> None:
+def compare(threads: int, options: argparse.Namespace, output: Output) -> None:
     from pyframe import _core
 
-    typical = min if fastest else median
-    sides = {name: Side(name, threads) for name in SIDES}
+    typical, turn = min if options.fastest else median, options.round_ms / 1000
+    found = {name: interpreter(name) for name in SIDES}
+    sides = {name: Side(name, python, threads) for name, python in found.items() if python}
     peak = _core.measure_fma_peak(threads)
-    print(f"\n{threads} threads, FMA peak {peak / 1e9:.0f} GFLOP/s\n\n| m x k x n | "
-          + " | ".join(f"{name}, GFLOP/s" for name in SIDES)
-          + " | % of peak | against the best peer |\n|---" + "|---" * 6 + "|")  # fmt: skip
+    output(f"\n{threads} threads, FMA peak {peak / 1e9:.0f} GFLOP/s\n\n| m x k x n | "
+          + " | ".join(f"{name}, GFLOP/s" for name in sides)
+          + " | % of peak | against the best peer |\n"
+          + "|---" * (3 + len(sides)) + "|")  # fmt: skip
     for size in SIZES:
         flops = 2 * size[0] * size[1] * size[2]
         steps = {n: max(1, round(turn / s.seconds(size, 3))) for n, s in sides.items()}
-        found: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(rounds):
+        turns: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(options.rounds):
             for name, side in sides.items():
-                found[name].append(side.seconds(size, steps[name]))
+                turns[name].append(side.seconds(size, steps[name]))
                 time.sleep(0.01)
-        speed = {name: flops / typical(times) for name, times in found.items()}
-        peer = max(speed["numpy"], speed["torch"])
-        print(f"| {size[0]} x {size[1]} x {size[2]} | "
+        speed = {name: flops / typical(times) for name, times in turns.items()}
+        peer = max(speed[name] for name in speed if name in ("numpy", "torch"))
+        output(f"| {size[0]} x {size[1]} x {size[2]} | "
               + " | ".join(f"{v / 1e9:.0f}" for v in speed.values())
               + f" | {100 * speed['pyframe'] / peak:.0f}, {100 * speed[SIDES[1]] / peak:.0f} %"
-              + f" | {speed['pyframe'] / peer:.2f}x, {speed[SIDES[1]] / peer:.2f}x |",
-              flush=True)  # fmt: skip
+              + f" | {speed['pyframe'] / peer:.2f}x, {speed[SIDES[1]] / peer:.2f}x |")  # fmt: skip
 
 
 def main() -> None:
@@ -140,13 +147,22 @@ def main() -> None:
     parser.add_argument("--round-ms", type=float, default=30)
     parser.add_argument("--fastest", action="store_true",
                         help="the fastest turn, not the median")  # fmt: skip
+    parser.add_argument("--write", type=Path, nargs="*", default=[], metavar="FILE",
+                        help="Markdown files to put the table into")  # fmt: skip
     parser.add_argument("--serve", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve, options.threads[0])
         return
+    for path in options.write:
+        place(path, "bench.products")  # now, not after the run
+    output = Output()
     for threads in options.threads:
-        compare(threads, options.rounds, options.round_ms / 1000, options.fastest)
+        compare(threads, options, output)
+    kind = "fastest" if options.fastest else "median"
+    output(f"\n{cpu_name()}; {kind} of {options.rounds} turns; {time.strftime('%Y-%m-%d')}.")
+    for path in options.write:
+        replace_table(path, "bench.products", str(output))
 
 
 if __name__ == "__main__":

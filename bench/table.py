@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 Report = dict[str, Any]
-BEGIN, END = "<!-- bench.compare: begin -->\n", "<!-- bench.compare: end -->\n"
 
 
 def duration(seconds: float) -> str:
@@ -76,18 +75,32 @@ def markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def check_marks(path: Path) -> str:
-    """The text of a file that has a place for the table, between two marks."""
+class Output:
+    """Lines that are printed as they come and kept for a file."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines).strip()
+
+
+def place(path: Path, name: str) -> tuple[str, str]:
+    """What comes before and after the table of that name in a file, the two marks included."""
+    begin, end = (f"<!-- {name}: {side} -->\n" for side in ("begin", "end"))
     text = path.read_text(encoding="utf-8")
-    if not 0 <= text.find(BEGIN) < text.find(END):
-        raise SystemExit(f"{path} has no place for the table: two lines {BEGIN!r} and {END!r}")
-    return text
+    if not 0 <= text.find(begin) < text.find(end):
+        raise SystemExit(f"{path} has no place for the table: two lines {begin!r} and {end!r}")
+    return text[: text.index(begin) + len(begin)], text[text.index(end) :]
 
 
-def replace_table(path: Path, report: Report) -> None:
-    text = check_marks(path)
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    path.write_text(f"{text[:begin]}\n{markdown(report)}\n\n{text[end:]}", encoding="utf-8")
+def replace_table(path: Path, name: str, table: str) -> None:
+    before, after = place(path, name)
+    path.write_text(f"{before}\n{table}\n\n{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -97,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     report = json.loads(options.results.read_text(encoding="utf-8"))
     for path in options.write:
-        replace_table(path, report)
+        replace_table(path, "bench.compare", markdown(report))
     if not options.write:
         print(markdown(report))
 
