@@ -63,7 +63,18 @@ def digits(k: Any) -> Any:
     ])  # fmt: skip
 
 
-_BUILDERS = {f.__name__: f for f in (mlp_slide, lenet_slide, autoencoder, mnist_convnet, digits)}
+def lstm(k: Any) -> Any:
+    layers = k.layers
+    return k.models.Sequential([
+        layers.Input(shape=(100, 32)),
+        layers.LSTM(128),
+        layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
+
+
+_BUILDERS = {
+    f.__name__: f for f in (mlp_slide, lenet_slide, autoencoder, mnist_convnet, digits, lstm)
+}
 
 
 def cifar_vggbn(k: Any) -> Any:

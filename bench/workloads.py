@@ -105,6 +105,8 @@ _LENET = (Layer(28 * 28, 25, 6), Layer(10 * 10, 25 * 6, 6), *dense(150, 120, 10)
 _AUTOENCODER = dense(784, 128, 32, 128, 784)
 _CONVNET = (Layer(26 * 26, 9, 32), Layer(11 * 11, 9 * 32, 64), *dense(1600, 10))
 _DIGITS = dense(64, 64, 10)
+# 100 time steps; the states' product with the recurrent kernel counts like a layer of its own.
+_LSTM = (Layer(100, 32, 512), Layer(100, 128, 512), *dense(128, 10))
 
 WORKLOADS = {
     w.name: w
@@ -121,6 +123,8 @@ WORKLOADS = {
                  0, 1024, _AUTOENCODER, 209968),
         Workload("mnist_convnet_b128_train", "train", "mnist_convnet", 128, (28, 28, 1),
                  "classes", 10, 512, _CONVNET, 34826),
+        Workload("lstm_b32_train", "train", "lstm", 32, (100, 32), "classes", 10, 256, _LSTM,
+                 83722),
         Workload("digits_fit_epoch", "epoch", "digits", 32, (64,), "classes", 10, 1800, _DIGITS,
                  4810),
         large("cifar_vggbn_b64_train", "train", "cifar_vggbn", 32, 64, 10, 552362),

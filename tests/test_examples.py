@@ -87,3 +87,11 @@ def test_transfer_learning_pays(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     rows = {n: float(v) for n, v in re.findall(r"^(\w+) +(0\.\d{3})$", run.stdout, re.M)}
     assert rows["from_scratch"] + 0.1 < min(rows["classifier"], rows["fine_tuned"])
+
+
+def test_series(tmp_path: Path) -> None:
+    run = run_python(str(EXAMPLES / "series.py"), "--epochs", "6", "--length", "2000", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    found = re.search(r"of the network (\S+), of repeating the last number (\S+)", run.stdout)
+    assert found is not None
+    assert float(found[1]) < 0.5 * float(found[2])

@@ -40,6 +40,10 @@ def parameters(model: str) -> list[Any]:
             return convolutions + dense_parameters(rng, 150, 120, 10)
         case "autoencoder":
             return dense_parameters(rng, 784, 128, 32, 128, 784)
+        case "lstm":
+            kernel, bias = dense_parameters(rng, 32, 512)[0]
+            recurrent = dense_parameters(rng, 128, 512)[0][0]
+            return [(kernel, recurrent, bias), *dense_parameters(rng, 128, 10)]
         case "mnist_convnet":
             convolutions = [conv_parameters(rng, 3, 3, 1, 32), conv_parameters(rng, 3, 3, 32, 64)]
             return convolutions + dense_parameters(rng, 1600, 10)
@@ -61,7 +65,24 @@ def conv_pool(layer: Any, x: Any, padding: str) -> Any:
     return lax.reduce_window(y, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
+def lstm_state(layer: Any, x: Any) -> Any:
+    """The state behind the last step; the inputs of all steps are projected at once."""
+    kernel, recurrent, bias = layer
+    projected = jnp.swapaxes(x @ kernel + bias, 0, 1)
+
+    def step(state: Any, z: Any) -> Any:
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
+    return lax.scan(step, (zeros, zeros), projected)[0][0]
+
+
 def logits_of(model: str, layers: list[Any], x: Any, key: Any = None) -> Any:
+    if model == "lstm":
+        return dense_layers(layers[1:], lstm_state(layers[0], x))
     if model not in ("lenet_slide", "mnist_convnet"):
         return dense_layers(layers, x)
     x = conv_pool(layers[0], x, "SAME" if model == "lenet_slide" else "VALID")

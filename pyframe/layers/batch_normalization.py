@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyframe import constraints, initializers, ops, regularizers
+from pyframe.config import epsilon
 from pyframe.errors import ConfigurationError, ShapeError
 from pyframe.layers import arguments
 from pyframe.layers.base import Layer
@@ -118,14 +119,18 @@ class BatchNormalization(Layer):
         )
         self.input_spec = InputSpec(min_ndim=2, axes={self.axis: channels})
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Returns the normalised inputs."""
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """Returns the normalised inputs; the statistics are those of the steps that count."""
         x = swap_to_last(inputs, self.axis)
         channels = self.moving_mean.shape
         gamma = np.ones(channels, self.dtype) if self.gamma is None else self.gamma
         beta = np.zeros(channels, self.dtype) if self.beta is None else self.beta
         if training and self.trainable:
-            y, mean, variance = ops.batch_norm(x, gamma, beta, self.epsilon)
+            if mask is None:
+                y, mean, variance = ops.batch_norm(x, gamma, beta, self.epsilon)
+            else:
+                mean, variance = masked_moments(x, mask, self.label)
+                y = ops.batch_norm_inference(x, gamma, beta, mean, variance, self.epsilon)
             pairs = [(self.moving_mean, mean), (self.moving_variance, variance)]
             ops.moving_average(pairs, self.momentum)
         else:
@@ -133,6 +138,29 @@ class BatchNormalization(Layer):
                 x, gamma, beta, self.moving_mean, self.moving_variance, self.epsilon
             )
         return swap_to_last(y, self.axis)
+
+
+def masked_moments(x: Any, mask: Any, layer: str) -> tuple[Any, Any]:
+    """Returns mean and variance of each channel over the rows that a mask lets count.
+
+    Args:
+        x: (..., channels).
+        mask: 1.0 or 0.0 for each row of channels.
+        layer: the layer's label, for the error text.
+
+    Raises:
+        ShapeError: if the mask has another number of axes.
+    """
+    if mask.ndim != x.ndim - 1:
+        raise ShapeError(
+            f"{layer}: a mask of shape {tuple(mask.shape)} does not fit an input of shape "
+            f"{tuple(x.shape)}; it must lack the last axis."
+        )
+    weights, rows = ops.expand_dims(mask, -1), range(x.ndim - 1)
+    count = ops.sum(weights) + epsilon()
+    mean = ops.sum(ops.where(weights, x, 0.0), rows) / count
+    apart = ops.where(weights, x - mean, 0.0)
+    return mean, ops.sum(apart * apart, rows) / count
 
 
 def one_axis(axis: Any, layer: str) -> int:

@@ -68,6 +68,12 @@ class LegacyMethods(Evaluator):
         """Keras 1 and 2 name of `predict`."""
         return self.predict(x, batch_size, verbose)
 
+    def reset_states(self) -> None:
+        """Makes the states of all stateful recurrent layers zero."""
+        for layer in self.flatten_layers():
+            if getattr(layer, "stateful", False):
+                layer.reset_state()  # type: ignore[attr-defined]
+
     def fit(self, x: Any = None, **kwargs: Any) -> Any:
         """Trains the model. To be overridden."""
         raise NotImplementedError

@@ -147,6 +147,9 @@ def _legacy_attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
     return found
 
 
+_HELD = ("layer", "backward_layer", "cell")
+
+
 def _without_modules(value: Any, layers: bool) -> Any:
     # Keras 2's form of models, layers, losses and metrics: class and configuration only.
     if isinstance(value, list):
@@ -158,7 +161,8 @@ def _without_modules(value: Any, layers: bool) -> Any:
     if "class_name" in value and (not layers or _is_layer_config(value)):
         kept = ("class_name", "config", "name", "inbound_nodes")
         return {k: _without_modules(v, layers) for k, v in value.items() if k in kept}
-    return {k: _without_modules(v, layers) for k, v in value.items()}
+    # What wrappers and recurrent layers hold is written as in Keras 3's own files.
+    return {k: v if k in _HELD else _without_modules(v, layers) for k, v in value.items()}
 
 
 def _is_layer_config(value: Mapping[str, Any]) -> bool:

@@ -103,8 +103,7 @@ def test_a_stateful_layer_goes_on_where_it_stopped() -> None:
     expected = whole.predict(x, verbose=0)
     halves = [parts.predict(x[:, i : i + 3], batch_size=4, verbose=0) for i in (0, 3)]
     np.testing.assert_allclose(np.concatenate(halves, 1), expected, rtol=1e-5, atol=1e-6)
-    for layer in parts.layers:
-        layer.reset_states()
+    parts.reset_states()
     again = parts.predict(x[:, :3], batch_size=4, verbose=0)
     np.testing.assert_array_equal(again, halves[0])
     with pytest.raises(ValueError, match="batches of one size"):
@@ -165,11 +164,12 @@ def test_recurrent_dropout_differs_between_gates() -> None:
 
 @pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
 def test_training_with_dropout_learns(kind: Any) -> None:
-    x = RNG.normal(size=(64, 6, 2)).astype("f4")
+    pyframe.utils.set_random_seed(1)
+    x = np.random.default_rng(1).normal(size=(64, 6, 2)).astype("f4")
     y = (x[:, :, :1].mean(axis=1) > 0).astype("f4")
     model = Sequential([Input((6, 2)), kind(8, dropout=0.1, recurrent_dropout=0.1), Dense(1)])
     model.compile("adam", "mse")
-    losses = model.fit(x, y, epochs=15, verbose=0).history["loss"]
+    losses = model.fit(x, y, epochs=25, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
 
 

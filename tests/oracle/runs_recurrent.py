@@ -31,10 +31,14 @@ def run_recurrent(k: Any, case: RecurrentCase, seed: int) -> dict[str, Array]:
     outputs = case.call(k.layers, inputs)
     outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     model = k.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
+    values = [
+        (rng.standard_normal(w.shape) / np.sqrt(max(1, np.prod(w.shape[:-1])))).astype("f4")
+        for w in model.get_weights()
+    ]
     model.set_weights(
         [
-            (rng.standard_normal(w.shape) / np.sqrt(max(1, np.prod(w.shape[:-1])))).astype("f4")
-            for w in model.get_weights()
+            abs(v) + 0.5 if w.name == "moving_variance" else v
+            for w, v in zip(model.weights, values, strict=True)
         ]
     )
     x = sequences(case, rng)

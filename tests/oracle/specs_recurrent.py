@@ -190,6 +190,8 @@ def masked_cases() -> list[RecurrentCase]:
         masked("bidirectional_both",
                lambda la, x: la.Bidirectional(la.LSTM(4, return_sequences=True), None)(x)),
         masked("two_branches", two_branches),
+        masked("batch_norm",
+               lambda la, x: la.LSTM(4)(la.BatchNormalization(momentum=0.9)(x)), ids=9),
         masked("mean", lambda la, x: la.GlobalAveragePooling1D()(la.Dense(4)(x)), ids=9),
         masked("cells", lambda la, x: la.RNN([la.LSTMCell(4), la.GRUCell(3)],
                                              return_sequences=True)(x)),

@@ -221,7 +221,6 @@ STACK_CASES = [
     *pooling_cases(),
     *merging_cases(),
     StackCase("embedding", (6,), lambda la: la.Embedding(11, 4), ids=11),
-    StackCase("embedding_masked", (6,), lambda la: la.Embedding(11, 4, mask_zero=True), ids=11),
     StackCase("embedding_of_pairs", (3, 2), lambda la: la.Embedding(11, 4), ids=11),
     StackCase("p_re_lu", SERIES, lambda la: la.PReLU()),
     StackCase("p_re_lu_shared", IMAGE, lambda la: la.PReLU(shared_axes=[1, 2])),
