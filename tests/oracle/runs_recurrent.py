@@ -48,7 +48,7 @@ def run_recurrent(k: Any, case: RecurrentCase, seed: int) -> dict[str, Array]:
             + [f"output {tuple(t.shape)}" for t in outputs]
         )
     }
-    predicted = model.predict(x, verbose=0)
+    predicted = model(x)
     for i, value in enumerate(predicted if len(outputs) > 1 else [predicted]):
         results[f"predict{i}"] = np.asarray(value)
     if not case.trains:
