@@ -134,7 +134,8 @@ bool register_all() {
   grad.infer = [](const OpContext& c) { return infer_recurrent_grad(c, kSizes, true); };
   grad.lower = [](Lowering& l) { lower_recurrent_grad<GruCell>(l, kSizes, true); };
   grad.work = [](const OpContext& c) { return recurrent_grad_work(c, kSizes); };
-  return register_recurrent("gru", kSizes, {"recurrent_activation", "reset_after"}, def, grad);
+  return register_recurrent("gru", kSizes, {"recurrent_activation", "reset_after", "biased"}, def,
+                            grad);
 }
 
 const bool registered = register_all();

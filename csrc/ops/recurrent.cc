@@ -5,7 +5,7 @@
 namespace pyframe {
 namespace {
 
-const char* const kFlags[] = {"biased",    "initial",    "masked",     "dropped",
+const char* const kFlags[] = {"initial",   "masked",     "dropped",
                               "backwards", "time_order", "zero_output"};
 
 // Gates [first, first + count) of a tensor whose last axis has `width` units.

@@ -66,7 +66,6 @@ class Bidirectional(Layer):
         for each in (self.forward_layer, self.backward_layer):
             each._batch_size = layer._batch_size
             each.zero_output_for_mask = each.return_sequences
-            each._time_order = each is self.backward_layer
         self.input_spec = layer.input_spec
         self._initial_weights = weights
 
@@ -130,7 +129,7 @@ class Bidirectional(Layer):
         if initial_state is not None:
             given = nest.flatten(initial_state)
             forward, backward = given[: len(given) // 2], given[len(given) // 2 :]
-        options = {"mask": mask, "training": training}
+        options = {"mask": mask, "training": training, "time_order": True}
         y = self.forward_layer(sequences, initial_state=forward, **options)
         y_back = self.backward_layer(sequences, initial_state=backward, **options)
         states: tuple[Any, ...] = ()

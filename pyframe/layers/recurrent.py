@@ -42,6 +42,7 @@ class RNN(Layer):
         sequences: (batch, steps, ...).
         initial_state: the states to start from, zeros if None.
         mask: (batch, steps), 0 for the steps to leave out: they change no state.
+        time_order: whether the outputs are in the order of the inputs also with `go_backwards`.
 
     Shapes:
         (batch, steps, features) to (batch, units), or (batch, steps, units) with
@@ -82,8 +83,6 @@ class RNN(Layer):
         self.unroll = bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self._carried: list[Variable] = []
-        # Set by Bidirectional: the outputs are in the order of the inputs, whatever the direction.
-        self._time_order = False
 
     @property
     def state_size(self) -> Any:
@@ -138,6 +137,7 @@ class RNN(Layer):
         initial_state: Any = None,
         mask: Any = None,
         training: bool = False,
+        time_order: bool = False,
     ) -> Any:
         """Returns the last output or all outputs, and with `return_state` the states behind it."""
         given = None if initial_state is None else nest.flatten(initial_state)
@@ -153,7 +153,7 @@ class RNN(Layer):
             training,
             masks[0] if masks else None,
             self.go_backwards,
-            self._time_order,
+            time_order,
             self.zero_output_for_mask,
         )
         scan = getattr(self.cell, "scan", None)

@@ -165,6 +165,7 @@ def _scan(
         ("masked", None if mask is None else [mask]),
         ("dropped", None if factors is None else [factors]),
     ):
-        attrs[flag] = int(given is not None)
+        if flag != "biased" or name == "gru":
+            attrs[flag] = int(given is not None)
         inputs += given or []
     return apply_all(name, inputs, attrs)
