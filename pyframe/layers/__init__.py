@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyframe.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from pyframe.layers.activation import (
+    ELU,
+    Activation,
+    ActivityRegularization,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Softmax,
+)
 from pyframe.layers.augmentation import (
     RandomContrast,
     RandomFlip,
@@ -108,6 +116,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AlphaDropout",
     "Average",

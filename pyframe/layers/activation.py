@@ -30,6 +30,24 @@ class Activation(Layer):
         return self.activation(inputs)
 
 
+class ActivityRegularization(Layer):
+    """Gives its inputs on, and a penalty on them, divided by the batch size, to the loss.
+
+    Args:
+        l1: factor of the sum of absolute values, >= 0.
+        l2: factor of the sum of squares, >= 0.
+        **kwargs: name, trainable, dtype, input_shape.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "activity_regularizer": regularizers.L1L2(l1, l2)})
+        self.l1, self.l2 = l1, l2
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs."""
+        return ops.cast(inputs, self.dtype)
+
+
 class ReLU(Layer):
     """Rectified linear unit.
 

@@ -102,6 +102,9 @@ class _Reader:
             if self._oldest and name not in (*self._own, *keras1.MODELS):
                 name, arguments = keras1.translated(name, arguments, self._source.refuse)
                 found |= {"class_name": name, "config": arguments}
+            if self._old and name == "ThresholdedReLU" and name not in self._own:
+                found["class_name"], name = "ReLU", "ReLU"
+                arguments["threshold"] = arguments.pop("theta", 1.0)
             self._arguments(name, arguments)
         return found
 
@@ -127,6 +130,10 @@ class _Reader:
                     arguments[key] = places[0]
         if self._old and name in ("GRU", "GRUCell"):
             arguments.setdefault("reset_after", False)  # what it was before there was a choice
+        if self._old and name.startswith("SeparableConv"):
+            # Written, but never used.
+            for part in ("initializer", "regularizer", "constraint"):
+                arguments.pop(f"kernel_{part}", None)
         axis = arguments.get("axis")
         if name == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
             arguments["axis"] = axis[0]

@@ -103,8 +103,6 @@ def translated(name: str, arguments: dict[str, Any], refuse: Refuse) -> tuple[st
             raise refuse(f"has {label} with {key}={arguments[key]!r:.50}, which is no more")
     if name.startswith("ZeroPadding"):
         found["padding"] = _padding(found.get("padding"))
-    if name == "GRU":
-        found["reset_after"] = False
     if "forget_bias_init" in found:
         found["unit_forget_bias"] = found.pop("forget_bias_init") == "one"
     return _CLASSES.get(name, name), found

@@ -88,6 +88,19 @@ def sequence() -> Any:
     )
 
 
+def recurrent() -> Any:
+    both = kl.Bidirectional(kl.GRU(3, return_sequences=True, inner_init="uniform"))
+    return Sequential(
+        [
+            kl.Embedding(11, 4, input_length=6, mask_zero=True),
+            kl.LSTM(3, return_sequences=True, dropout_W=0.1, b_regularizer=None),
+            both,
+            kl.TimeDistributed(kl.Dense(2)),
+            kl.SimpleRNN(4, activation="relu", consume_less="mem"),
+        ]
+    )
+
+
 def nested() -> Any:
     inner = Sequential([kl.Dense(4, input_dim=6), kl.BatchNormalization()])
     return Sequential([inner, kl.Activation("relu"), kl.Dense(2)])
@@ -110,7 +123,7 @@ def flipped() -> Any:
 
 KERAS1 = (
     (images, "adam", "categorical_crossentropy"), (graph, "sgd", "mse"), (sequence, "sgd", "mae"),
-    (nested, "rmsprop", "mse"), (branches, "adam", "mse"),
+    (nested, "rmsprop", "mse"), (branches, "adam", "mse"), (recurrent, "sgd", "mse"),
 )  # fmt: skip
 THEANO = ((flipped, "rmsprop", "mse"),)
 
@@ -128,7 +141,10 @@ def main() -> None:
         weights = [rng.uniform(0.1, 0.9, w.shape) - 0.4 * (w.ndim > 1) for w in model.get_weights()]
         model.set_weights(weights)
         shapes = [(4, *shape[1:]) for shape in as_list(model.input_shape)]
-        x = [rng.randint(0, 11, s) if name == "sequence" else rng.normal(size=s) for s in shapes]
+        x = [
+            rng.randint(0, 11, s) if name in ("sequence", "recurrent") else rng.normal(size=s)
+            for s in shapes
+        ]
         y = [np.ones((4, *shape[1:])) for shape in as_list(model.output_shape)]
         if name != "images":
             model.train_on_batch(x, y)

@@ -12,6 +12,7 @@ from pyframe.errors import ConfigurationError, DataError, ShapeError
 from pyframe.layers import (
     ELU,
     Activation,
+    ActivityRegularization,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
@@ -75,6 +76,7 @@ TABLE: list[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], int]] = 
     (lambda **k: Activation("softplus", **k), (7,), (7,), 0),
     (lambda **k: ReLU(6.0, 0.1, 0.5, **k), (7,), (7,), 0),
     (lambda **k: LeakyReLU(**k), (7,), (7,), 0),
+    (lambda **k: ActivityRegularization(l2=0.1, **k), (7,), (7,), 0),
     (lambda **k: ELU(0.5, **k), (7,), (7,), 0),
     (lambda **k: Softmax(axis=1, **k), (7, 3), (7, 3), 0),
     (lambda **k: layers.Conv1D(4, 3, **k), (7, 3), (5, 4), 40),

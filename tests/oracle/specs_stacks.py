@@ -247,6 +247,7 @@ STACK_CASES = [
     StackCase("up_sampling1d", SERIES, lambda la: la.UpSampling1D(3)),
     StackCase("repeat_vector", (5,), lambda la: la.RepeatVector(4)),
     StackCase("relu", SERIES, lambda la: la.ReLU()),
+    StackCase("activity_penalty", SERIES, lambda la: la.ActivityRegularization(0.3, 0.2)),
     StackCase("relu6", SERIES, lambda la: la.ReLU(max_value=6)),
     StackCase("relu_capped", SERIES, lambda la: la.ReLU(0.7)),
     StackCase("relu_slope", SERIES, lambda la: la.ReLU(negative_slope=0.2)),

@@ -63,6 +63,14 @@ def graph(*names: str) -> dict[str, Any]:
     return layer("Functional", "keras.src.models.functional", name="f", layers=layers, **ends)
 
 
+def keras1(name: str, /, **arguments: Any) -> dict[str, Any]:
+    """A Sequential model of Keras 1 with one layer."""
+    entry = {"class_name": name, "config": {"name": "x", **arguments}}
+    return {"class_name": "Sequential", "config": [entry], "keras_version": "1.2.2"}
+
+
+SHAPE = {"batch_input_shape": [None, 8, 8, 2]}
+
 # Attacks in the configuration: from a good one to a text.
 CONFIGS: dict[str, Callable[[Any], Any]] = {
     "lambda layer": lambda c: with_layer(c, layer("Lambda", function=["4wEAAAA=", None, None])),
@@ -110,6 +118,27 @@ CONFIGS: dict[str, Callable[[Any], Any]] = {
         c, units=layer("__numpy__", value=[[1], [1, 2]], dtype="float32")
     ),
     "object array": lambda c: with_dense(c, units=layer("__numpy__", value=[1], dtype="O")),
+    "keras1 lambda merge": lambda c: keras1("Merge", mode="4wEAAAA=", mode_type="lambda"),
+    "keras1 branches": lambda c: keras1("Merge", mode="sum", layers=[c, 3, None]),
+    "keras1 no branches": lambda c: keras1("Merge", mode="sum", layers={"a": 1}),
+    "keras1 many branches": lambda c: keras1(
+        "Merge", mode="sum", layers=[keras1("Dense", output_dim=1, **SHAPE)] * 30_000
+    ),
+    "keras1 branches in branches": lambda c: keras1(
+        "Merge", mode="sum", layers=[keras1("Merge", mode="sum", layers=[c])]
+    ),
+    "keras1 rows": lambda c: keras1("Convolution2D", nb_filter=1, nb_row=[1], nb_col={}, **SHAPE),
+    "keras1 large": lambda c: keras1(
+        "Convolution2D", nb_filter=1 << 40, nb_row=1 << 40, nb_col=1, **SHAPE
+    ),
+    "keras1 padding": lambda c: keras1("ZeroPadding2D", padding={"top_pad": "x"}, **SHAPE),
+    "keras1 penalty": lambda c: keras1(
+        "Dense", output_dim=1, W_regularizer={"name": ["os"], "l1": {}}, **SHAPE
+    ),
+    "part": lambda c: with_layer(
+        c, {**layer("GetItem", "keras.src.ops.numpy"), "registered_name": "GetItem"}
+    ),
+    "slice": lambda c: with_dense(c, units={"class_name": "__slice__", "config": {"start": []}}),
     "list": lambda c: [c],
     "number": lambda c: 3,
     "no text": lambda c: "{",
@@ -242,6 +271,8 @@ def make(folder: Path) -> None:
             (folder / f"config {name}.h5").write_bytes((folder / "good.h5").read_bytes())
             with h5py.File(folder / f"config {name}.h5", "r+") as h5:
                 h5.attrs["model_config"] = text
+                if name.startswith("keras1"):
+                    h5.attrs["keras_version"] = "1.2.2"
     for name, build in ARCHIVES.items():
         (folder / f"archive {name}.keras").write_bytes(build(members))
     for kind in LINKS:

@@ -44,7 +44,7 @@ def test_old_models_predict_what_they_did(path: Path) -> None:
 
 def test_there_are_old_files() -> None:
     assert [path.stem for path in OLD] == [
-        "branches", "graph", "images", "nested", "sequence", "flipped",
+        "branches", "graph", "images", "nested", "recurrent", "sequence", "flipped",
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pyframe
 from pyframe import activations, saving
 from pyframe.layers import Activation, BatchNormalization, Conv2D, Dense, Flatten, Input, Layer
 from pyframe.models import Model, Sequential, load_model
-from tests.saving.helpers import equal, small_data, small_model, trained_model
+from tests.saving.helpers import check_wild_file, equal, small_data, small_model, trained_model
 
 X = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
 
@@ -208,3 +208,36 @@ def test_long_lists_of_names_are_split(tmp_path: Path) -> None:
     other = Sequential([Dense(1, input_dim=1) for _ in range(400)])
     assert len(other.load_weights(tmp_path / "w.h5").loaded) == 800
     assert equal(other.get_weights(), model.get_weights())
+
+
+@pytest.mark.parametrize("name", ["wild.h5", "wild.keras"])
+def test_a_file_of_keras_2_with_all_that_is_odd(name: str) -> None:
+    folder = Path(__file__).resolve().parents[1] / "golden" / "files" / "keras2"
+    check_wild_file(folder / name, folder / "wild.npz")
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (entry("SpatialDropout2D", rate=0.5, noise_shape=None, seed=None), (None, 4, 4, 2)),
+        (entry("RandomFlip", mode="horizontal", rng_type="stateless"), (None, 4, 4, 2)),
+        (entry("LayerNormalization", axis=[3], rms_scaling=False), (None, 4, 4, 2)),
+        (entry("ThresholdedReLU", theta=0.5), (None, 4, 4, 2)),
+        (
+            entry(
+                "SeparableConv2D", filters=3, kernel_size=[2, 2], groups=1, kernel_constraint=None,
+                kernel_initializer=entry("GlorotUniform", seed=None), kernel_regularizer=None,
+            ),
+            (None, 3, 3, 3),
+        ),
+    ],
+)  # fmt: skip
+def test_arguments_that_only_older_versions_write(layer: Any, shape: Any) -> None:
+    first = entry("InputLayer", batch_input_shape=[None, 4, 4, 2], dtype="float32")
+    config = {"class_name": "Sequential", "config": {"layers": [first, layer]}}
+    model = saving.model_from_json(json.dumps({**config, "keras_version": "2.15.0"}))
+    assert model.output_shape == shape
+    if layer["class_name"] == "ThresholdedReLU":
+        x = np.full((1, 4, 4, 2), 0.4, "f4")
+        x[0, 0] = 0.6
+        np.testing.assert_array_equal(model.predict(x, verbose=0), np.where(x > 0.5, x, 0))
