@@ -11,8 +11,9 @@ constexpr int64_t kPanelSweepBytes = 256 * 1024;
 // Blocks of fewer pixels would waste the panels that they load. Where pixels are copied for every
 // block of filters, smaller blocks of pixels and larger ones of filters are better.
 constexpr int64_t kBlockPixels = 96, kCopiedPixels = 28;
-// Filters from which on pixels that share a set of the L1 cache are copied.
-constexpr int64_t kCopyFilters = 64;
+// Filters from which on pixels that share a set of the L1 cache are copied. Rows of so few strided
+// pixels fit the ways of a set.
+constexpr int64_t kCopyFilters = 64, kWays = 8;
 
 }  // namespace
 
@@ -33,8 +34,8 @@ void ConvEngine<T>::prepare(int64_t blocks) {
   const int64_t last_column = (max_w - 1) * s_.step_w + high_w_;
   const bool outside = low_h_ < 0 || low_w_ < 0 || last_row >= s_.in_h || last_column >= s_.in_w;
   const auto element = static_cast<int64_t>(sizeof(T));
-  const bool collide =
-      s_.step_w * s_.in_c * element % 4096 == 0 && s_.group_n >= kCopyFilters && max_w > 1;
+  const bool collide = s_.step_w * s_.in_c * element % 4096 == 0 && s_.group_n >= kCopyFilters &&
+                       max_w > (s_.step_w > 1 ? kWays : 1);
   buffered_ = outside || collide;
   picked_ = collide && !outside && s_.passes.size() == 1 && s_.passes[0].taps.size() == 1;
   pixel_ = collide ? s_.in_c + 64 / element : s_.in_c;
