@@ -46,6 +46,7 @@ class Graph:
         outputs: Sequence[int],
         input_shapes: Sequence[Sequence[int]],
         changing: Sequence[int] = ...,
+        memory_limit: int | None = ...,
     ) -> Plan: ...
     def __str__(self) -> str: ...
 

@@ -1,7 +1,9 @@
-"""Global defaults: working dtype, fuzz factor, image layout, algorithm of convolutions."""
+"""Global defaults: working dtype, fuzz factor, image layout, algorithm of convolutions, memory."""
 
 from __future__ import annotations
 
+import operator
+import os
 from typing import Any
 
 from pyframe import _core
@@ -9,6 +11,7 @@ from pyframe.errors import ConfigurationError
 
 _FLOATS = ("float32", "float64")
 _CONV_ALGORITHMS = ("auto", "direct", "winograd")
+_MEMORY_LIMIT = 4 << 30
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
 
 
@@ -85,3 +88,52 @@ def set_conv_algorithm(value: str) -> None:
             f"`conv_algorithm` must be one of {_CONV_ALGORITHMS}. Received: {value!r}"
         )
     _core.set_conv_algorithm(value)
+
+
+def memory_limit() -> int | None:
+    """Returns the bytes that the activations of a training step may take, None for no limit.
+
+    Unless `set_memory_limit` changed it: 4 GiB, but not more than half of the machine's memory.
+    """
+    if "memory_limit" not in _settings:
+        try:
+            half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        except (ValueError, OSError):
+            half = _MEMORY_LIMIT
+        _settings["memory_limit"] = min(_MEMORY_LIMIT, half) if half > 0 else _MEMORY_LIMIT
+    limit: int | None = _settings["memory_limit"]
+    return limit
+
+
+def set_memory_limit(value: int | None) -> None:
+    """Sets how much memory the activations of a training step may take, in all models from now on.
+
+    A training step keeps what its forward pass computed for its backward pass. Where that would be
+    more than the limit, cheap results (normalisations, activations) are not kept but computed
+    again, and if that is not enough, those of convolutions too, the cheapest first (Chen et al.
+    2016, arXiv:1604.06174). The numbers do not depend on it, bit by bit; a step takes longer, by a
+    few per cent at first and by up to a third at last. It is a wish: a step that needs more than
+    the limit with all of that runs with what it needs. Weights and what the optimizer keeps for
+    them do not count.
+
+    Args:
+        value: bytes, a whole number > 0; None for no limit.
+
+    Raises:
+        ConfigurationError: for any other value.
+
+    Example:
+        >>> pyframe.config.set_memory_limit(2 << 30)
+    """
+    if value is not None:
+        try:
+            number = operator.index(value)
+        except TypeError:
+            number = 0
+        if number <= 0 or isinstance(value, bool):
+            raise ConfigurationError(
+                "`memory_limit` must be a whole number of bytes > 0, or None for no limit. "
+                f"Received: {value!r}"
+            )
+        value = min(number, 1 << 62)
+    _settings["memory_limit"] = value

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "bind/convert.h"
 #include "common/dispatch_dtype.h"
@@ -132,14 +133,16 @@ void bind_graph(py::module_& m) {
       .def(
           "compile",
           [](const Graph& g, const std::vector<TensorId>& outputs, const py::sequence& shapes,
-             const std::vector<TensorId>& changing) {
+             const std::vector<TensorId>& changing, std::optional<size_t> memory_limit) {
             std::vector<Shape> dims;
             for (py::handle shape : shapes)
               dims.push_back(shape_from(py::reinterpret_borrow<py::sequence>(shape)));
-            return std::make_unique<Plan>(g, outputs, dims, changing);
+            return std::make_unique<Plan>(g, outputs, dims, changing,
+                                          memory_limit.value_or(SIZE_MAX));
           },
           py::arg("outputs"), py::arg("input_shapes"),
-          py::arg_v("changing", std::vector<TensorId>(), "()"))
+          py::arg_v("changing", std::vector<TensorId>(), "()"),
+          py::arg("memory_limit") = py::none())
       .def("__str__", &Graph::str);
 
   m.def("infer_shapes", &inferred, py::arg("name"), py::arg("shapes"), py::arg("dtypes"),

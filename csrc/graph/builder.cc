@@ -17,6 +17,7 @@ void PlanBuilder::build() {
   find_fixed();
   fold_padding();
   fold();
+  recompute();
   fuse();
   lower();
   schedule();
@@ -76,22 +77,26 @@ void PlanBuilder::make_tensors() {
 
 void PlanBuilder::select_nodes() {
   std::vector<bool> wanted(graph_.tensors().size(), false);
-  for (TensorId id : outputs_) {
-    wanted[static_cast<size_t>(id)] = true;
-    ++plan_.tensors_[static_cast<size_t>(id)].readers;
-  }
+  for (TensorId id : outputs_) wanted[static_cast<size_t>(id)] = true;
   kept_.assign(nodes_.size(), false);
   for (size_t n = nodes_.size(); n-- > 0;) {
     const Node& node = nodes_[n];
     kept_[n] = node.def->effect;
     for (TensorId id : node.outputs) kept_[n] = kept_[n] || wanted[static_cast<size_t>(id)];
     if (!kept_[n]) continue;
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (!node.def->reads(i)) continue;
-      wanted[static_cast<size_t>(node.inputs[i])] = true;
-      ++plan_.tensors_[static_cast<size_t>(node.inputs[i])].readers;
-    }
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (node.def->reads(i)) wanted[static_cast<size_t>(node.inputs[i])] = true;
   }
+  count_readers();
+}
+
+void PlanBuilder::count_readers() {
+  for (PlanTensor& tensor : plan_.tensors_) tensor.readers = 0;
+  for (TensorId id : outputs_) ++plan_.tensors_[static_cast<size_t>(id)].readers;
+  for (size_t n = 0; n < nodes_.size(); ++n)
+    for (size_t i = 0; kept_[n] && i < nodes_[n].inputs.size(); ++i)
+      if (nodes_[n].def->reads(i))
+        ++plan_.tensors_[static_cast<size_t>(nodes_[n].inputs[i])].readers;
 }
 
 void PlanBuilder::fuse() {
@@ -155,8 +160,8 @@ void PlanBuilder::fuse() {
 }
 
 void PlanBuilder::lower() {
-  int64_t total = 0;
-  for (size_t n = 0; n < nodes_.size(); ++n) {
+  int64_t total = std::max<int64_t>(0, work_);
+  for (size_t n = 0; n < nodes_.size() && work_ < 0; ++n) {
     if (!kept_[n]) continue;
     const Node& node = nodes_[n];
     std::vector<TensorSpec> specs;
@@ -192,11 +197,15 @@ void PlanBuilder::lower() {
                   (batched ? c.first_row - base : 0) + c.begin, c.count(), dtype, c.at<char>(0));
     });
   }
-  for (size_t n = 0; n < nodes_.size(); ++n)
-    if (kept_[n])
-      lowering.lower(nodes_[n], epilogue_of_[n] < 0
-                                    ? nullptr
-                                    : &epilogues_[static_cast<size_t>(epilogue_of_[n])]);
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (!kept_[n]) continue;
+    const size_t first = plan_.steps_.size();
+    lowering.lower(nodes_[n], epilogue_of_[n] < 0
+                                  ? nullptr
+                                  : &epilogues_[static_cast<size_t>(epilogue_of_[n])]);
+    if (nodes_[n].after != kNoTensor)
+      for (size_t s = first; s < plan_.steps_.size(); ++s) wait_for(plan_.steps_[s], nodes_[n]);
+  }
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const TensorSpec spec = plan_.output_specs_[i];
     if (spec.shape.empty()) {
@@ -221,6 +230,23 @@ void PlanBuilder::lower() {
                                 static_cast<size_t>(c.count() * row_bytes));
                   });
   }
+}
+
+// Makes a step that reads what the run computed wait for node.after: one operand more, which the
+// kernel does not look at.
+void PlanBuilder::wait_for(Step& step, const Node& node) const {
+  const auto is_variable = [&](TensorId id) {
+    const TensorKind kind = plan_.tensors_[static_cast<size_t>(id)].kind;
+    return kind == TensorKind::kVariable || kind == TensorKind::kConstant;
+  };
+  bool reads = false;
+  for (const Operand& operand : step.operands)
+    reads = reads || (operand.access == Access::kRead && !is_variable(operand.tensor) &&
+                      std::count(node.inputs.begin(), node.inputs.end(), operand.tensor) > 0);
+  if (!reads) return;
+  const Shape& shape = plan_.tensors_[static_cast<size_t>(node.after)].spec.shape;
+  const bool rows = step.partition == Partition::kRows && !shape.empty() && shape[0] == step.extent;
+  step.operands.push_back(rows ? read(node.after) : read_whole(node.after));
 }
 
 void PlanBuilder::find_fixed() {

@@ -7,26 +7,35 @@
 
 namespace pyframe {
 
+// Level 0 computes nothing again; each level more than the one before.
+constexpr int kRecomputeLevels = 6;
+
 class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Graph& graph, const std::vector<TensorId>& outputs,
-              const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing)
+              const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
+              int recompute_level, int64_t work)
       : plan_(plan),
         graph_(graph),
         outputs_(outputs),
         input_shapes_(input_shapes),
-        changing_(changing) {}
+        changing_(changing),
+        recompute_level_(recompute_level),
+        work_(work) {}
 
   void build();
 
  private:
   void make_tensors();  // concrete shapes
   void select_nodes();  // what the outputs and effects need
+  void count_readers();
   void find_fixed();    // tensors that are the same in every run
   void fold_padding();  // zeros around images into the windows behind them
   void fold();          // normalisations into the kernels before them
+  void recompute();     // cheap activations again instead of keeping them
   void fuse();          // elementwise functions into their producers
   void lower();         // nodes to steps
+  void wait_for(Step& step, const Node& node) const;
   void schedule();      // steps to segments
   void place_memory();  // tensors to addresses
 
@@ -42,6 +51,8 @@ class PlanBuilder {
   const std::vector<TensorId>& outputs_;
   const std::vector<Shape>& input_shapes_;
   const std::vector<TensorId>& changing_;
+  const int recompute_level_;
+  const int64_t work_;  // of the plan, -1: to be counted
   std::vector<Node> nodes_;
   std::vector<Epilogue> epilogues_;  // storage of fused functions
   std::vector<int> epilogue_of_;     // by node, -1: none

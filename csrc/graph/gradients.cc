@@ -15,6 +15,7 @@ std::vector<TensorId> gradients(Graph& graph, TensorId loss, const std::vector<T
     needs[id] = true;
   }
   const int last = static_cast<int>(graph.nodes().size());
+  graph.begin_backward();
   for (int n = 0; n < last; ++n) {
     const Node& node = graph.nodes()[n];
     if (node.def->flat) continue;

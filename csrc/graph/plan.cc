@@ -62,8 +62,25 @@ struct Plan::Running {
 };
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
-           const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing) {
-  PlanBuilder(*this, graph, outputs, input_shapes, changing).build();
+           const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
+           size_t memory_limit) {
+  // What is computed again does not count as work: that decides how sums are cut in lanes.
+  int64_t work = -1;
+  const auto build = [&](int level) {
+    static_cast<PlanData&>(*this) = PlanData();
+    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work).build();
+    work = work_;
+    return arena_bytes_;
+  };
+  // The lowest level that fits, or the one that needs least.
+  size_t least = build(0);
+  int best = 0, level = 0;
+  while (arena_bytes_ > memory_limit && graph.has_backward() && level + 1 < kRecomputeLevels) {
+    if (build(++level) >= least) continue;
+    least = arena_bytes_;
+    best = level;
+  }
+  if (level != best && arena_bytes_ > memory_limit) build(best);
 }
 
 Plan::~Plan() = default;

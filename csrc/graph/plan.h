@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,12 +49,39 @@ struct InputArray {
   int64_t rows;  // leading dimension (1 for scalars)
 };
 
-class Plan {
+// What a plan is once it is made.
+struct PlanData {
+  std::vector<PlanTensor> tensors_;
+  std::vector<Step> steps_;
+  std::vector<Segment> segments_;
+  std::vector<int64_t> offset_;  // arena offset of each tensor, -1: elsewhere
+  std::vector<TensorSpec> input_specs_, output_specs_;
+  std::vector<std::string> input_names_;
+  std::vector<std::shared_ptr<Variable>> variables_;  // kept alive; indexed by tensor source
+  std::vector<Constant> constants_;
+  std::vector<int> updated_;             // variables that effects write
+  size_t prologue_ = 0;                  // segments of the prologue
+  std::vector<int> prologue_variables_;  // what it reads
+  std::vector<int64_t> packed_offset_;   // of its results in their own memory, -1: elsewhere
+  size_t packed_bytes_ = 0;
+  std::vector<int64_t> staged_offset_;  // of what only the prologue itself reads
+  size_t staged_bytes_ = 0;
+  size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
+  int64_t work_ = 0;
+  int64_t batch_ = 1;  // rows of one step
+  // Inputs and outputs that are cut in batches; others are the same in every step.
+  std::vector<bool> batched_inputs_, batched_outputs_;
+};
+
+class Plan : private PlanData {
  public:
   // Throws Error naming the operator when shapes do not fit. changing: variables that count as new
   // in every run, although no effect changes them: what depends on them stays out of the prologue.
+  // Computes activations again in the backward pass as far as the arena would exceed memory_limit
+  // bytes.
   Plan(const Graph& graph, const std::vector<TensorId>& outputs,
-       const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {});
+       const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {},
+       size_t memory_limit = SIZE_MAX);
   ~Plan();
 
   // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output. spent: is set
@@ -96,27 +124,6 @@ class Plan {
   // spent: by step, the thread's time in it is added; may be null.
   void run_task(const Segment& segment, int64_t task, Call& call, double* spent) const;
   void call_step(int index, Call& call, double* spent) const;
-
-  std::vector<PlanTensor> tensors_;
-  std::vector<Step> steps_;
-  std::vector<Segment> segments_;
-  std::vector<int64_t> offset_;  // arena offset of each tensor, -1: elsewhere
-  std::vector<TensorSpec> input_specs_, output_specs_;
-  std::vector<std::string> input_names_;
-  std::vector<std::shared_ptr<Variable>> variables_;  // kept alive; indexed by tensor source
-  std::vector<Constant> constants_;
-  std::vector<int> updated_;             // variables that effects write
-  size_t prologue_ = 0;                  // segments of the prologue
-  std::vector<int> prologue_variables_;  // what it reads
-  std::vector<int64_t> packed_offset_;   // of its results in their own memory, -1: elsewhere
-  size_t packed_bytes_ = 0;
-  std::vector<int64_t> staged_offset_;  // of what only the prologue itself reads
-  size_t staged_bytes_ = 0;
-  size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
-  int64_t work_ = 0;
-  int64_t batch_ = 1;  // rows of one step
-  // Inputs and outputs that are cut in batches; others are the same in every step.
-  std::vector<bool> batched_inputs_, batched_outputs_;
 
   std::mutex frames_mutex_;
   std::vector<std::unique_ptr<Frame>> frames_;

@@ -94,7 +94,17 @@ std::vector<TensorId> Graph::op(const std::string& name, const std::vector<Tenso
           ", which is not a variable");
   }
   const int index = static_cast<int>(nodes_.size());
-  Node node{&def, attrs, inputs, {}};
+  // The same function of the same tensors is computed once (relus that branches share).
+  if (def.recomputable) {
+    std::string key = name;
+    for (TensorId id : inputs) key += cat(",", id);
+    std::vector<int>& same = pure_[key];
+    for (int n : same)
+      if (nodes_[static_cast<size_t>(n)].attrs.values() == attrs.values())
+        return nodes_[static_cast<size_t>(n)].outputs;
+    same.push_back(index);
+  }
+  Node node{&def, attrs, inputs, {}, backward_};
   for (const TensorSpec& spec : results)
     node.outputs.push_back(add_tensor(spec, TensorKind::kValue, index));
   nodes_.push_back(node);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/memory.h"
@@ -35,6 +36,8 @@ struct Node {
   Attrs attrs;
   std::vector<TensorId> inputs;
   std::vector<TensorId> outputs;
+  bool backward = false;       // added by gradients() or after it
+  TensorId after = kNoTensor;  // set by the planner: not before this tensor is there
 };
 
 class Graph {
@@ -47,6 +50,9 @@ class Graph {
   // Adds an operator; throws Error naming the operator and the shapes.
   std::vector<TensorId> op(const std::string& name, const std::vector<TensorId>& inputs,
                            const Attrs& attrs);
+  // All operators from here on belong to the backward pass, or follow it.
+  void begin_backward() { backward_ = true; }
+  bool has_backward() const { return backward_; }
   const GraphTensor& tensor(TensorId id) const;
   const std::vector<GraphTensor>& tensors() const { return tensors_; }
   const std::vector<Node>& nodes() const { return nodes_; }
@@ -61,6 +67,9 @@ class Graph {
 
   std::vector<GraphTensor> tensors_;
   std::vector<Node> nodes_;
+  std::unordered_map<std::string, std::vector<int>>
+      pure_;  // recomputable nodes by operator and inputs
+  bool backward_ = false;
   std::vector<std::string> input_names_;
   std::vector<TensorId> input_ids_;
   std::vector<std::shared_ptr<Variable>> variables_;

@@ -113,6 +113,11 @@ struct OpDef {
   bool normalises_channels = false;
   // y = a + b, if these have the same shape.
   bool is_sum = false;
+  // A pure function of its inputs, whose result a plan may compute again in the backward pass
+  // instead of keeping it (csrc/graph/recompute.cc).
+  bool recomputable = false;
+  // The operator that computes output 0 from the inputs and the other outputs; empty: this one.
+  std::string recompute_as;
   int id = 0;  // free for families registered from a list (the Unary or Binary code)
 };
 

@@ -96,9 +96,9 @@ TensorId lower_states(Lowering& l, const char* name, const NormShape& s, const P
 
 // Adds an elementwise step over matrix rows: f(call, offset in elements, rows).
 template <typename F>
-void lower_columns(Lowering& l, const char* name, const NormShape& s,
-                   const std::vector<TensorId>& in, const std::vector<TensorId>& whole, TensorId y,
-                   int in_place, F f) {
+Step& lower_columns(Lowering& l, const char* name, const NormShape& s,
+                    const std::vector<TensorId>& in, const std::vector<TensorId>& whole, TensorId y,
+                    int in_place, F f) {
   const bool split = l.few_rows(s.lead, s.size());
   std::vector<Operand> operands;
   for (TensorId id : in) operands.push_back(split ? read_whole(id) : read(id));
@@ -120,6 +120,7 @@ void lower_columns(Lowering& l, const char* name, const NormShape& s,
   }
   step->in_place_from = in_place;
   step->in_place_to = last;
+  return *step;
 }
 
 // y = epilogue((x - mean) * scale + beta)
@@ -172,11 +173,10 @@ void lower_batch(Lowering& l) {
                 n += own;
               }
               for (int64_t j = 0; j < size; ++j) {
-                const double variance = n == 0 ? 0 : deviation[j] / n;
+                const auto variance = static_cast<T>(n == 0 ? 0 : deviation[j] / n);
                 c.at<T>(2)[first + j] = static_cast<T>(mean[j]);
-                c.at<T>(3)[first + j] = static_cast<T>(variance);
-                c.at<T>(4)[first + j] = static_cast<T>(static_cast<double>(c.at<T>(1)[first + j]) /
-                                                       std::sqrt(variance + epsilon));
+                c.at<T>(3)[first + j] = variance;
+                c.at<T>(4)[first + j] = norm_scale(c.at<T>(1)[first + j], variance, epsilon);
               }
             }
           });
@@ -193,6 +193,34 @@ void lower(Lowering& l) {
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     l.def().id == kBatch ? lower_batch<T>(l) : lower_given<T>(l);
+  });
+}
+
+// -- batch_norm_again: either operator once more, from the same inputs, mean and variance. The
+// scale is computed in each call, so that no step, and no barrier, is needed in front.
+
+std::vector<TensorSpec> infer_again(const OpContext& c) { return {c.inputs[0]}; }
+
+void lower_again(Lowering& l) {
+  const NormShape s = norm_shape(l.x_shape(0));
+  const double epsilon = l.attrs().number("epsilon", 1e-3);
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const KernelTable<T>* k = &kernels<T>();
+    const RowEpilogue<T> epilogue(l.epilogue());
+    const int64_t columns = s.c;
+    Step& step =
+        lower_columns(l, l.def().name.c_str(), s, {l.x(0)}, {l.x(1), l.x(2), l.x(3), l.x(4)}, l.y(),
+                      0, [=](const Call& c, int64_t offset, int64_t rows) {
+                        T* scale = reinterpret_cast<T*>(c.workspace);
+                        for (int64_t j = 0; j < columns; ++j)
+                          scale[j] = norm_scale(c.at<T>(1)[j], c.at<T>(4)[j], epsilon);
+                        T* y = c.at<T>(5) + offset;
+                        k->column_affine(c.at<T>(0) + offset, rows, columns, c.at<T>(3), scale,
+                                         c.at<T>(2), y, epilogue.relu);
+                        epilogue.apply(y, rows * columns);
+                      });
+    step.workspace = static_cast<size_t>(columns) * sizeof(T);
   });
 }
 
@@ -342,6 +370,15 @@ void lower_grad_input(Lowering& l) {
 }
 
 bool register_all() {
+  OpDef again;
+  again.name = "batch_norm_again";
+  again.min_inputs = again.max_inputs = 5;
+  again.attrs = {"epsilon"};
+  again.infer = infer_again;
+  again.lower = lower_again;
+  again.takes_epilogue = true;
+  again.internal = true;
+  register_op(again);
   OpDef input;
   input.name = "batch_norm_inference_grad_input";
   input.min_inputs = input.max_inputs = 3;
@@ -358,6 +395,8 @@ bool register_all() {
     def.infer = infer;
     def.lower = lower;
     def.gradient = op == kBatch ? gradient_batch : gradient_given;
+    def.recomputable = true;
+    def.recompute_as = "batch_norm_again";
     def.work = [](const OpContext& c) { return 3 * element_count(c.shape(0)); };
     def.takes_epilogue = true;
     def.normalises_channels = op == kGiven;
@@ -368,7 +407,7 @@ bool register_all() {
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;
-    def.takes_epilogue = def.normalises_channels = false;
+    def.takes_epilogue = def.normalises_channels = def.recomputable = false;
     def.internal = true;
     register_op(def);
   }

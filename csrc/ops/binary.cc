@@ -179,6 +179,7 @@ bool register_all() {
     def.gradient = gradients[i];
     def.takes_epilogue = true;
     def.is_sum = i == static_cast<int>(Binary::k_add);
+    def.recomputable = true;
     def.id = i;
     register_op(def);
   }

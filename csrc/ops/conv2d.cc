@@ -281,6 +281,7 @@ bool register_all() {
   def.takes_residual = true;
   def.folds_padding = true;
   def.folds_channels = true;
+  def.recomputable = true;
   register_op(def);
 
   OpDef input;

@@ -287,6 +287,7 @@ bool register_all() {
   def.takes_epilogue = true;
   def.folds_padding = true;
   def.folds_channels = true;
+  def.recomputable = true;
   register_op(def);
 
   OpDef grad;

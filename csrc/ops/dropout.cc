@@ -50,6 +50,7 @@ bool register_all() {
   def.infer = infer;
   def.lower = lower;
   def.gradient = gradient;
+  def.recomputable = true;
   return register_op(def);
 }
 

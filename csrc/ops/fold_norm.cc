@@ -16,9 +16,7 @@ TensorId lower_norm_scale(Lowering& l, TensorId gamma, TensorId variance, double
     l.tasks("batch_norm_scale", 1, {read_whole(gamma), read_whole(variance), write_whole(scale)},
             columns, [=](const Call& c) {
               for (int64_t j = 0; j < columns; ++j)
-                c.at<T>(2)[j] =
-                    static_cast<T>(static_cast<double>(c.at<T>(0)[j]) /
-                                   std::sqrt(static_cast<double>(c.at<T>(1)[j]) + epsilon));
+                c.at<T>(2)[j] = norm_scale(c.at<T>(0)[j], c.at<T>(1)[j], epsilon);
             });
   });
   return scale;

@@ -116,6 +116,7 @@ bool register_all() {
   def.lower = lower;
   def.gradient = gradient;
   def.is_padding = true;
+  def.recomputable = true;
   return register_op(def);
 }
 

@@ -130,7 +130,9 @@ bool register_all() {
     def.gradient = gradient;
     def.work = work;
     def.id = op;
+    def.recomputable = op == kAverage;
     register_op(def);
+    def.recomputable = false;
     def.name += "_grad";
     def.min_inputs = def.max_inputs = op == kMax ? 3 : 2;
     def.shape_only_from = op == kMax ? 2 : 1;

@@ -368,6 +368,7 @@ void add(const char* name, std::vector<std::string> attrs,
   def.shape_only_to = shape_only_to;
   def.internal = internal;
   def.flat = gradient == nullptr && !internal;
+  def.recomputable = !internal;
   register_op(def);
 }
 

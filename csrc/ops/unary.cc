@@ -79,6 +79,7 @@ bool register_all() {
     def.lower = lower;
     def.gradient = kUnary[i].from_output ? gradient<true> : gradient<false>;
     def.fusable = true;
+    def.recomputable = true;
     def.id = i;
     register_op(def);
     def.name += "_grad";
@@ -88,6 +89,7 @@ bool register_all() {
     def.gradient = nullptr;
     def.internal = true;
     def.fusable = false;
+    def.recomputable = false;
     register_op(def);
   }
   return true;

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyframe import _core, nest
+from pyframe.config import memory_limit
 from pyframe.errors import ShapeError
 from pyframe.ops.dispatch import float_dtype
 from pyframe.ops.dtypes import Array, as_array
@@ -33,16 +34,17 @@ class Function:
         self.output_ids = [tensor.id for tensor in outputs]
         self.output_shapes = [tensor.shape for tensor in outputs]
         self._limit = limit
-        self._plans: OrderedDict[tuple[Shapes, str], _core.Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Shapes, str, int | None], _core.Plan] = OrderedDict()
         self._lock = threading.Lock()
 
     def plan(self, shapes: Shapes) -> _core.Plan:
         """Returns the plan for these input shapes, lowering the graph if there is none yet."""
-        key = (shapes, _core.get_conv_algorithm())
+        limit = memory_limit()
+        key = (shapes, _core.get_conv_algorithm(), limit)
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = self.graph.compile(self.output_ids, shapes)
+                plan = self.graph.compile(self.output_ids, shapes, memory_limit=limit)
                 self._plans[key] = plan
                 if len(self._plans) > self._limit:
                     self._plans.popitem(last=False)
