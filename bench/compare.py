@@ -39,6 +39,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--write", type=Path, nargs="*", default=[], metavar="FILE",
                         help="Markdown files to put the table into")  # fmt: skip
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    parser.add_argument("--add", action="store_true",
+                        help="keep the rows of other workloads that --out already has")  # fmt: skip
     options = parser.parse_args()
     for path in options.write:
         place(path, "bench.compare")  # now, not after the run
@@ -186,6 +188,10 @@ def main() -> None:
             "cpu": cpu_name(), "threads": options.threads, "rounds": options.rounds, "load": load,
             "date": time.strftime("%Y-%m-%d"), "versions": versions, "workloads": {},
         }  # fmt: skip
+        if options.add and options.out.exists():
+            earlier = json.loads(options.out.read_text(encoding="utf-8"))
+            report["workloads"] = earlier["workloads"]
+            report["versions"] = {**earlier["versions"], **versions}
         try:
             for name in options.workloads:
                 say(name)
