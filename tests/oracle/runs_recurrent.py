@@ -60,7 +60,8 @@ def run_recurrent(k: Any, case: RecurrentCase, seed: int) -> dict[str, Array]:
         y = rng.randint(0, outputs[0].shape[-1], (ROWS, *outputs[0].shape[1:-1]))
     losses: Any = [case.loss] * len(outputs) if len(outputs) > 1 else case.loss
     options = {"metrics": list(case.metrics)} if case.metrics else {}
-    model.compile(optimizer=k.optimizers.SGD(learning_rate=case.learning_rate), loss=losses, **options)
+    optimizer = k.optimizers.SGD(learning_rate=case.learning_rate)
+    model.compile(optimizer=optimizer, loss=losses, **options)
     extra: dict[str, Any] = {}
     if case.sample_weight:  # Keras takes none for whole samples where there is a mask
         extra["sample_weight"] = rng.uniform(0.2, 2, np.shape(y)).astype("f4")
