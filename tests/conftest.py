@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pyframe import _core, config
+from pyframe.saving import get_custom_objects
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +18,13 @@ def _engine_settings_are_put_back() -> Iterator[None]:
     _core.set_isa(level)
     _core.set_conv_algorithm(algorithm)
     config.set_memory_limit(limit)
+
+
+@pytest.fixture(autouse=True)
+def _register_is_put_back() -> Iterator[None]:
+    """A class that one test registers must be unknown to the others."""
+    register = get_custom_objects()
+    before = dict(register)
+    yield
+    register.clear()
+    register.update(before)

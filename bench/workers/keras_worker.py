@@ -29,7 +29,7 @@ class KerasTensorFlow(Worker):
     def prepare(self, workload: Workload) -> Prepared | None:
         keras.utils.clear_session()
         x, y = workload.data()
-        if workload.target == "classes":
+        if workload.kind != "predict" and workload.target == "classes":
             y = workload.one_hot(y)
         prepared = self.prepared(build(keras, workload).count_params())
         for jit in (False, True):

@@ -285,14 +285,14 @@ def flatten_logs(logs: Logs, compiled: Compiled, return_dict: bool) -> Any:
     """Returns the logs as they are, as a list in Keras's order, or a single number.
 
     The list starts with the loss, the metrics that are called by their own names and the losses
-    of single outputs; all others, such as those of several outputs, follow in the order of their
-    keys.
+    of single outputs, one for each output even where two share a key; all others, such as the
+    metrics of several outputs, follow in the order of their keys.
     """
     if return_dict:
         return logs
     if len(logs) == 1:
         return logs["loss"]
     own = [entry.metric.name for entry in compiled.entries]
-    first = [key for key in dict.fromkeys(["loss", *own, *compiled.loss_keys]) if key in logs]
+    first = [key for key in (*dict.fromkeys(["loss", *own]), *compiled.loss_keys) if key in logs]
     values = [logs[key] for key in [*first, *sorted(set(logs) - set(first))]]
     return values[0] if len(values) == 1 else values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -38,41 +39,42 @@ def get_item(x: Any, key: Any) -> Any:
         place = keys.index(Ellipsis)
         keys[place : place + 1] = [slice(None)] * missing
     axis = 0
+    given = itertools.count()  # the axis of the operand, which error texts name
     for k in keys:
         if k is None:
             x = expand_dims(x, axis)
         elif isinstance(k, slice):
-            x = _slice(x, axis, k, key)
+            x = _slice(x, axis, k, key, next(given))
         else:
-            x = _element(x, axis, int(k), key)
+            x = _element(x, axis, int(k), key, next(given))
             continue
         axis += 1
     return x
 
 
-def _element(x: Any, axis: int, number: int, key: Any) -> Any:
+def _element(x: Any, axis: int, number: int, key: Any, given: int) -> Any:
     size = static_shape(x)[axis]
     if size is None:
         return take(x, number, axis)
     if not -size <= number < size:
-        raise ShapeError(f"[{_text(key)}] is outside axis {axis}, which has {size} elements.")
+        raise ShapeError(f"[{_text(key)}] is outside axis {given}, which has {size} elements.")
     number %= size
     return squeeze(cut(x, axis, number, size - number - 1), axis)
 
 
-def _slice(x: Any, axis: int, part: slice, key: Any) -> Any:
+def _slice(x: Any, axis: int, part: slice, key: Any, given: int) -> Any:
     if part == slice(None):
         return x
     size = static_shape(x)[axis]
     if size is None:
-        raise ShapeError(f"[{_text(key)}] needs the size of axis {axis}, which is unknown.")
+        raise ShapeError(f"[{_text(key)}] needs the size of axis {given}, which is unknown.")
     try:
         begin, end, step = part.indices(size)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"[{_text(key)}]: {error}.") from error
     places = range(begin, end, step)
     if not places:
-        raise ShapeError(f"[{_text(key)}] leaves nothing of the {size} elements of axis {axis}.")
+        raise ShapeError(f"[{_text(key)}] leaves nothing of the {size} elements of axis {given}.")
     if step == 1:
         return cut(x, axis, begin, size - places[-1] - 1)
     return take(x, np.asarray(places), axis)

@@ -411,14 +411,9 @@ def test_layers_of_ones_own_are_found() -> None:
     with CustomObjectScope({"Twice": Twice}):
         assert isinstance(model_from_json(text).layers[1], Twice)
     get_custom_objects()["Twice"] = Twice
-    try:
-        assert isinstance(model_from_json(text).layers[1], Twice)
-    finally:
-        del get_custom_objects()["Twice"]
+    assert isinstance(model_from_json(text).layers[1], Twice)
+    del get_custom_objects()["Twice"]
     register_keras_serializable("mine")(Twice)
-    try:
-        text = model.to_json()
-        assert "mine>Twice" in text
-        np.testing.assert_allclose(model_from_json(text).predict(X), 2 * X)
-    finally:
-        del get_custom_objects()["mine>Twice"]
+    text = model.to_json()
+    assert "mine>Twice" in text
+    np.testing.assert_allclose(model_from_json(text).predict(X), 2 * X)

@@ -233,6 +233,23 @@ def test_refusals(make: Callable[[], Any], error: type[Exception], text: str) ->
         make()
 
 
+def test_outputs_that_share_a_layer_have_a_loss_each_in_lists() -> None:
+    # Keras 3.15.1: a key is there once, with the loss of the last of its outputs; lists and
+    # `metrics_names` have it for each.
+    inputs, shared = Input((4,)), Dense(1, name="shared")
+    model = Model(inputs, [shared(inputs), shared(Dense(4)(inputs))])
+    model.compile("sgd", "mse", metrics=[["mae"], ["mae"]])
+    losses = [float(np.mean((y - SIZE) ** 2)) for y in model.predict(X)]
+    logs = model.test_on_batch(X, [SIZE, SIZE], return_dict=True)
+    assert list(logs) == ["loss", "shared_loss", "shared_mae", "shared_mae_1"]
+    assert model.metrics_names[:3] == ["loss", "shared_loss", "shared_loss"]
+    found = model.test_on_batch(X, [SIZE, SIZE])
+    assert found[:3] == pytest.approx([sum(losses), losses[1], losses[1]], rel=1e-5)
+    assert found[3:] == [logs["shared_mae"], logs["shared_mae_1"]]
+    assert model.evaluate(X, [SIZE, SIZE], batch_size=40, verbose=0) == pytest.approx(found)
+    assert len(model.train_on_batch(X, [SIZE, SIZE])) == 5
+
+
 def absolute(model: Model) -> float:
     return float(np.abs(model.predict(X)[1] - SIZE).mean())
 

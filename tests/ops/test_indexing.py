@@ -40,6 +40,9 @@ def test_parts_by_brackets(key: Any) -> None:
     [
         (np.s_[:, 5], ShapeError, r"\[:, 5\] is outside axis 1"),
         (np.s_[:, -6], ShapeError, "outside axis 1"),
+        (np.s_[:, 0, 9], ShapeError, r"\[:, 0, 9\] is outside axis 2, which has 6"),
+        (np.s_[:, None, 0, 9:], ShapeError, r"leaves nothing of the 6 elements of axis 2"),
+        (np.s_[:, 0, ..., 3], ShapeError, "outside axis 3, which has 3"),
         (np.s_[:, 3:1], ShapeError, r"\[:, 3:1\] leaves nothing of the 5 elements of axis 1"),
         (np.s_[::2], ShapeError, "needs the size of axis 0"),
         (np.s_[:, :, :, :, 0], ShapeError, "too many entries"),
