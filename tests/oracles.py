@@ -294,10 +294,10 @@ def sparse_softmax_crossentropy(logits: Array, ids: Array) -> tuple[Array, Array
     return -picked[..., 0], softmax(logits)
 
 
-def sigmoid_crossentropy(logits: Array, target: Array) -> Array:
+def sigmoid_crossentropy(logits: Array, target: Array) -> tuple[Array, Array]:
     x = logits
     terms = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
-    return np.asarray(terms.mean(axis=-1))
+    return terms.mean(axis=-1), sigmoid(x) - target
 
 
 def mean_squared_error(prediction: Array, target: Array) -> Array:

@@ -191,10 +191,11 @@ struct KernelTable {
                               int64_t cols);
   void (*sparse_softmax_xent_grad)(const T* probs, const int32_t* ids, const T* dloss, T* dx,
                                    int64_t rows, int64_t cols);
-  // loss[i] = mean_j max(x,0) - x t + log(1 + exp(-|x|)); dx = (sigmoid(x) - t) dloss[i] / cols
-  void (*sigmoid_xent)(const T* x, const T* t, T* loss, int64_t rows, int64_t cols);
-  void (*sigmoid_xent_grad)(const T* x, const T* t, const T* dloss, T* dx, int64_t rows,
-                            int64_t cols);
+  // loss[i] = mean_j max(x,0) - x t + log(1 + exp(-|x|)), slope = sigmoid(x) - t; slope may be x or
+  // null
+  void (*sigmoid_xent)(const T* x, const T* t, T* loss, T* slope, int64_t rows, int64_t cols);
+  // dx = slope dloss[i] / cols; dx may be slope
+  void (*sigmoid_xent_grad)(const T* slope, const T* dloss, T* dx, int64_t rows, int64_t cols);
   // loss[i] = mean_j (x - t)^2; dx = 2 (x - t) dloss[i] / cols
   void (*squared_error)(const T* x, const T* t, T* loss, int64_t rows, int64_t cols);
   void (*squared_error_grad)(const T* x, const T* t, const T* dloss, T* dx, int64_t rows,

@@ -1,6 +1,17 @@
 // Loops over elements. The last, partial vector goes through the same vector function as the
 // others: an element's result does not depend on where the caller cuts the range.
 
+// p[0 .. n) if that is less than a vector, else a whole one.
+template <typename T>
+PF_INLINE Vec<T> load_up_to(const T* p, int64_t n) {
+  return n < kLanes<T> ? load_part<T>(p, n) : load<T>(p);
+}
+
+template <typename T>
+PF_INLINE void store_up_to(T* p, Vec<T> v, int64_t n) {
+  n < kLanes<T> ? store_part<T>(p, v, n) : store<T>(p, v);
+}
+
 // out[i] = f(a[i], b[i], ...), out may be one of the inputs.
 template <typename T, typename F, typename... In>
 PF_INLINE void map(const F& f, int64_t n, T* out, const In*... in) {

@@ -167,24 +167,34 @@ PF_INLINE Vec<T> log_reduced(Vec<T> f, Vec<T> k) {
 }
 
 template <typename T>
-PF_INLINE Vec<T> vlog(Vec<T> x) {
+struct LogParts {
+  Vec<T> f, k;
+};
+
+// x = (1 + f) 2^k for a positive normal x, with 1 + f as in log_reduced.
+template <typename T>
+PF_INLINE LogParts<T> log_parts(Vec<T> x) {
   using C = Constants<T>;
+  // Subtracting the bits of sqrt(1/2) puts the boundary between exponents there.
+  using Uint = typename VecTypes<T>::Uint;
+  const UVec<T> root_half = (UVec<T>)splat<T>(T(0.70710678118654752));
+  const UVec<T> shifted = (UVec<T>)x - root_half;
+  // The exponent is small: its bits are added to those of the magic number instead of a conversion.
+  const UVec<T> exponent = (shifted + (Uint(C::kBias + 1) << C::kMantissa)) >> C::kMantissa;
+  const Vec<T> k =
+      (Vec<T>)(exponent + (UVec<T>)splat<T>(C::kMagic)) - (C::kMagic + T(C::kBias + 1));
+  constexpr Uint mantissa = (Uint(1) << C::kMantissa) - 1;
+  return {(Vec<T>)((shifted & mantissa) + root_half) - T(1), k};
+}
+
+template <typename T>
+PF_INLINE Vec<T> vlog(Vec<T> x) {
   constexpr T smallest = sizeof(T) == 4 ? T(__FLT_MIN__) : T(__DBL_MIN__);
   constexpr T denormal_scale = sizeof(T) == 4 ? T(16777216.0) : T(18014398509481984.0);
   constexpr T denormal_log2 = sizeof(T) == 4 ? T(24) : T(54);
   const IVec<T> denormal = x < smallest;
-  const Vec<T> scaled = denormal ? x * denormal_scale : x;
-  // Subtracting the bits of sqrt(1/2) puts the boundary between exponents there.
-  using Uint = typename VecTypes<T>::Uint;
-  const UVec<T> root_half = (UVec<T>)splat<T>(T(0.70710678118654752));
-  const UVec<T> shifted = (UVec<T>)scaled - root_half;
-  // The exponent is small: its bits are added to those of the magic number instead of a conversion.
-  const UVec<T> exponent = (shifted + (Uint(C::kBias + 1) << C::kMantissa)) >> C::kMantissa;
-  const Vec<T> k = (Vec<T>)(exponent + (UVec<T>)splat<T>(C::kMagic)) -
-                   (C::kMagic + T(C::kBias + 1)) - keep<T>(denormal, splat<T>(denormal_log2));
-  constexpr Uint mantissa = (Uint(1) << C::kMantissa) - 1;
-  const Vec<T> f = (Vec<T>)((shifted & mantissa) + root_half) - T(1);
-  Vec<T> y = log_reduced<T>(f, k);
+  const LogParts<T> p = log_parts<T>(denormal ? x * denormal_scale : x);
+  Vec<T> y = log_reduced<T>(p.f, p.k - keep<T>(denormal, splat<T>(denormal_log2)));
   y = x < kInfinity<T> ? y : x;  // +infinity and NaN
   y = x == T(0) ? splat<T>(-kInfinity<T>) : y;
   return x < T(0) ? splat<T>(kNan<T>) : y;
@@ -196,6 +206,13 @@ PF_INLINE Vec<T> log1p_unit(Vec<T> e) {
   const IVec<T> high = e > T(0.41421356237309505);
   const Vec<T> f = high ? T(0.5) * (e - T(1)) : e;
   return log_reduced<T>(f, keep<T>(high, splat<T>(1)));
+}
+
+// log(1 + s) for 0 <= s < 2^20, with a small relative error also where s is small
+template <typename T>
+PF_INLINE Vec<T> log1p_positive(Vec<T> s) {
+  const LogParts<T> p = log_parts<T>(s + T(1));
+  return log_reduced<T>(s < T(0.41421356237309505) ? s : p.f, p.k);
 }
 
 // 1 / (1 + exp(-x)) from e = exp(-|x|)

@@ -11,6 +11,8 @@ namespace {
 // Private dw copies of all lanes together may take this much; larger gradients are computed in
 // tiles of dw instead, each over all rows.
 constexpr int64_t kLaneBytes = int64_t{2} << 20;
+// With fewer rows a lane the sums of a gradient pass through the cache more often than they gain.
+constexpr int64_t kLaneRows = 64;
 // Fewer rows than this do not pay for packing w.
 constexpr int64_t kPackRows = 12;
 // Weights above this size are worth sharing between many rows once they are in the cache.
@@ -270,8 +272,9 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
   if (s.rows() == 0) return lower_zero(l, result, k * n);
   const int64_t lanes = l.lanes(s.lead);
   const char* name = l.def().name.c_str();
-  if (!l.few_rows(s.lead, macs) &&
-      (lanes == 1 || lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes)) {
+  const bool lane_sums = s.rows() >= lanes * kLaneRows &&
+                         lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes;
+  if (!l.few_rows(s.lead, macs) && (lanes == 1 || lane_sums)) {
     const TensorId dw = lanes == 1 ? result : l.lane_temp({{k, n}, l.dtype()}, s.lead);
     l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
       gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, k,

@@ -161,8 +161,6 @@ void lower_xent_grad(Lowering& l) {
 
 // -- losses that average over the last axis
 
-enum MeanLoss { kSigmoidXent, kSquaredError, kAbsoluteError };
-
 std::vector<TensorSpec> infer_mean_loss(const OpContext& c) {
   require_columns(c);
   c.require(c.inputs[1].dtype == c.inputs[0].dtype && c.shape(0) == c.shape(1),
@@ -175,10 +173,7 @@ void lower_mean_loss(Lowering& l) {
   const int64_t cols = x.back();
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const KernelTable<T>& k = kernels<T>();
-    const auto kernel = l.def().id == kSigmoidXent    ? k.sigmoid_xent
-                        : l.def().id == kSquaredError ? k.squared_error
-                                                      : k.absolute_error;
+    const auto kernel = l.def().id == 0 ? kernels<T>().squared_error : kernels<T>().absolute_error;
     lower_rowwise(l, x, {l.x(0), l.x(1)}, {l.y()}, -1, [=](const Call& c, int64_t rows) {
       kernel(c.at<T>(0), c.at<T>(1), c.at<T>(2), rows, cols);
     });
@@ -194,12 +189,53 @@ void lower_mean_loss_grad(Lowering& l) {
   const int64_t cols = x.back();
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const KernelTable<T>& k = kernels<T>();
-    const auto kernel = l.def().id == kSigmoidXent    ? k.sigmoid_xent_grad
-                        : l.def().id == kSquaredError ? k.squared_error_grad
-                                                      : k.absolute_error_grad;
+    const auto kernel =
+        l.def().id == 0 ? kernels<T>().squared_error_grad : kernels<T>().absolute_error_grad;
     lower_rowwise(l, x, {l.x(0), l.x(1), l.x(2)}, {l.y()}, 3, [=](const Call& c, int64_t rows) {
       kernel(c.at<T>(0), c.at<T>(1), c.at<T>(2), c.at<T>(3), rows, cols);
+    });
+  });
+}
+
+// The second result is the derivative by x, which shares its exponential with the loss.
+std::vector<TensorSpec> infer_sigmoid_xent(const OpContext& c) {
+  return {infer_mean_loss(c)[0], c.inputs[0]};
+}
+
+void lower_sigmoid_xent(Lowering& l) {
+  const Shape x = l.x_shape(0);
+  const int64_t cols = x.back();
+  const bool slope = l.is_read(l.y(1));
+  std::vector<TensorId> results = {l.y(0)};
+  if (slope) results.push_back(l.y(1));
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto kernel = kernels<T>().sigmoid_xent;
+    lower_rowwise(
+        l, x, {l.x(0), l.x(1)}, results, slope ? 3 : -1, [=](const Call& c, int64_t rows) {
+          kernel(c.at<T>(0), c.at<T>(1), c.at<T>(2), slope ? c.at<T>(3) : nullptr, rows, cols);
+        });
+  });
+}
+
+void gradient_sigmoid_xent(GradientContext& g) {
+  TensorId dx = kNoTensor;
+  if (g.dy(0) != kNoTensor) dx = g.op("sigmoid_crossentropy_grad", {g.y(1), g.dy(0)});
+  if (g.dy(1) != kNoTensor) {  // through the slope
+    const TensorId more = g.op("sigmoid_grad", {g.dy(1), g.op("sigmoid", {g.x(0)})});
+    dx = dx == kNoTensor ? more : g.op("add", {dx, more});
+  }
+  g.set(0, dx);
+}
+
+void lower_sigmoid_xent_grad(Lowering& l) {
+  const Shape x = l.x_shape(0);
+  const int64_t cols = x.back();
+  dispatch_float(l.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto kernel = kernels<T>().sigmoid_xent_grad;
+    lower_rowwise(l, x, {l.x(0), l.x(1)}, {l.y()}, 2, [=](const Call& c, int64_t rows) {
+      kernel(c.at<T>(0), c.at<T>(1), c.at<T>(2), rows, cols);
     });
   });
 }
@@ -232,8 +268,10 @@ bool register_all() {
     add(xent[i], i, 2, i == 0 ? infer_xent : infer_sparse_xent, lower_xent, gradient_xent);
     add(std::string(xent[i]) + "_grad", i, 3, infer_first, lower_xent_grad, nullptr);
   }
-  const char* mean[] = {"sigmoid_crossentropy", "mean_squared_error", "mean_absolute_error"};
-  for (int i = 0; i < 3; ++i) {
+  add("sigmoid_crossentropy", 0, 2, infer_sigmoid_xent, lower_sigmoid_xent, gradient_sigmoid_xent);
+  add("sigmoid_crossentropy_grad", 0, 2, infer_first, lower_sigmoid_xent_grad, nullptr);
+  const char* mean[] = {"mean_squared_error", "mean_absolute_error"};
+  for (int i = 0; i < 2; ++i) {
     add(mean[i], i, 2, infer_mean_loss, lower_mean_loss, gradient_mean_loss);
     add(std::string(mean[i]) + "_grad", i, 3, infer_first, lower_mean_loss_grad, nullptr);
   }
