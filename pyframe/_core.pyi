@@ -47,6 +47,7 @@ class Graph:
         input_shapes: Sequence[Sequence[int]],
         changing: Sequence[int] = ...,
         memory_limit: int | None = ...,
+        join_in_place: bool = ...,
     ) -> Plan: ...
     def __str__(self) -> str: ...
 

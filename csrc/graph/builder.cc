@@ -19,6 +19,7 @@ void PlanBuilder::build() {
   fold();
   recompute();
   fuse();
+  place_joined();
   lower();
   schedule();
   place_memory();
@@ -270,10 +271,6 @@ void PlanBuilder::find_fixed() {
   }
 }
 
-TensorId PlanBuilder::root(TensorId id) const {
-  while (plan_.tensors_[static_cast<size_t>(id)].alias_of != kNoTensor)
-    id = plan_.tensors_[static_cast<size_t>(id)].alias_of;
-  return id;
-}
+TensorId PlanBuilder::root(TensorId id) const { return place_of(plan_.tensors_, id).root; }
 
 }  // namespace pyframe

@@ -14,14 +14,15 @@ class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Graph& graph, const std::vector<TensorId>& outputs,
               const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
-              int recompute_level, int64_t work)
+              int recompute_level, int64_t work, bool join_in_place)
       : plan_(plan),
         graph_(graph),
         outputs_(outputs),
         input_shapes_(input_shapes),
         changing_(changing),
         recompute_level_(recompute_level),
-        work_(work) {}
+        work_(work),
+        join_in_place_(join_in_place) {}
 
   void build();
 
@@ -34,6 +35,7 @@ class PlanBuilder {
   void fold();          // normalisations into the kernels before them
   void recompute();     // cheap activations again instead of keeping them
   void fuse();          // elementwise functions into their producers
+  void place_joined();  // inputs of concatenations into their results
   void lower();         // nodes to steps
   void wait_for(Step& step, const Node& node) const;
   void schedule();      // steps to segments
@@ -53,6 +55,7 @@ class PlanBuilder {
   const std::vector<TensorId>& changing_;
   const int recompute_level_;
   const int64_t work_;  // of the plan, -1: to be counted
+  const bool join_in_place_;
   std::vector<Node> nodes_;
   std::vector<Epilogue> epilogues_;  // storage of fused functions
   std::vector<int> epilogue_of_;     // by node, -1: none

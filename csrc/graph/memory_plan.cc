@@ -112,6 +112,12 @@ void PlanBuilder::place_memory() {
       const TensorId from = root(step.operands[static_cast<size_t>(step.in_place_from)].tensor);
       const TensorId to = root(step.operands[static_cast<size_t>(step.in_place_to)].tensor);
       Use& kept = use[static_cast<size_t>(from)];
+      // A view's neighbours must keep their columns.
+      const auto is_view = [&](int operand) {
+        const TensorId id = step.operands[static_cast<size_t>(operand)].tensor;
+        return tensors[static_cast<size_t>(id)].view_of != kNoTensor;
+      };
+      if (is_view(step.in_place_from) || is_view(step.in_place_to)) continue;
       if (from == to || !is_arena(from) || packed[static_cast<size_t>(from)] ||
           tensors[static_cast<size_t>(from)].copies != 1 || bytes_of(from) != bytes_of(to) ||
           kept.last_step != at)
@@ -188,14 +194,21 @@ void PlanBuilder::place_memory() {
     plan_.workspace_bytes_ = std::max(plan_.workspace_bytes_, step.workspace);
     for (Operand& operand : step.operands) {
       const TensorId own = operand.tensor;
-      operand.tensor = root(own);
-      const int64_t local_at = local_offset[static_cast<size_t>(operand.tensor)];
+      const bool is_view = tensors[static_cast<size_t>(own)].view_of != kNoTensor;
+      const Place place = place_of(tensors, own);
+      const int64_t local_at = local_offset[static_cast<size_t>(place.root)];
       operand.local = local_at >= 0;
-      if (operand.local) {
-        operand.offset = local_at;
-      } else if (operand.part == Part::kRows && step.extent > 0) {
-        operand.row_stride = bytes_of(own) / step.extent;
-      } else if (operand.part == Part::kLane) {
+      if (operand.local) operand.offset = local_at;
+      if (is_view) {
+        const DType dtype = tensors[static_cast<size_t>(own)].spec.dtype;
+        operand.offset += place.begin * static_cast<int64_t>(dtype_size(dtype));
+        plan_.offset_[static_cast<size_t>(own)] = plan_.offset_[static_cast<size_t>(place.root)];
+      } else {
+        operand.tensor = place.root;
+      }
+      if (!operand.local && operand.part == Part::kRows && step.extent > 0) {
+        operand.row_stride = bytes_of(is_view ? place.root : own) / step.extent;
+      } else if (!operand.local && operand.part == Part::kLane) {
         const int64_t copies = tensors[static_cast<size_t>(operand.tensor)].copies;
         operand.lane_stride = copies == 1 ? 0 : bytes_of(operand.tensor) / copies;
       }

@@ -63,12 +63,12 @@ struct Plan::Running {
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
            const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
-           size_t memory_limit) {
+           size_t memory_limit, bool join_in_place) {
   // What is computed again does not count as work: that decides how sums are cut in lanes.
   int64_t work = -1;
   const auto build = [&](int level) {
     static_cast<PlanData&>(*this) = PlanData();
-    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work).build();
+    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work, join_in_place).build();
     work = work_;
     return arena_bytes_;
   };

@@ -78,10 +78,11 @@ class Plan : private PlanData {
   // Throws Error naming the operator when shapes do not fit. changing: variables that count as new
   // in every run, although no effect changes them: what depends on them stays out of the prologue.
   // Computes activations again in the backward pass as far as the arena would exceed memory_limit
-  // bytes.
+  // bytes. join_in_place: concatenations copy what they can only copy; otherwise everything, with
+  // the same results.
   Plan(const Graph& graph, const std::vector<TensorId>& outputs,
        const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {},
-       size_t memory_limit = SIZE_MAX);
+       size_t memory_limit = SIZE_MAX, bool join_in_place = true);
   ~Plan();
 
   // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output. spent: is set

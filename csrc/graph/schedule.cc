@@ -21,8 +21,16 @@ constexpr int64_t kLarge = 256 * 1024;
 // Packed kernels are made this far ahead, so that row steps with small kernels stay together.
 constexpr int64_t kPackedAhead = 4 * 1024 * 1024;
 
+// A step that touches (part of) a tensor.
+struct User {
+  int step;
+  Place place;
+};
+
+// Of the tensors that share storage.
 struct Users {
-  std::vector<int> writers, readers, effects;
+  std::vector<User> writers, readers;
+  std::vector<int> effects;
 };
 
 }  // namespace
@@ -32,16 +40,17 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
   std::map<TensorId, Users> users;
   for (size_t s = 0; s < steps.size(); ++s)
     for (const Operand& operand : steps[s].operands) {
-      Users& u = users[root(operand.tensor)];
-      std::vector<int>& list = steps[s].effect                   ? u.effects
-                               : operand.access == Access::kRead ? u.readers
-                                                                 : u.writers;
-      if (list.empty() || list.back() != static_cast<int>(s)) list.push_back(static_cast<int>(s));
+      const Place place = place_of(plan_.tensors_, operand.tensor);
+      const int step = static_cast<int>(s);
+      Users& u = users[place.root];
+      if (!steps[s].effect)
+        (operand.access == Access::kRead ? u.readers : u.writers).push_back({step, place});
+      else if (u.effects.empty() || u.effects.back() != step)
+        u.effects.push_back(step);
     }
   std::vector<std::vector<int>> result(steps.size());
-  const auto depend = [&](int step, const std::vector<int>& on) {
-    for (int other : on)
-      if (other != step) result[static_cast<size_t>(step)].push_back(other);
+  const auto depend = [&](int step, int on) {
+    if (on != step) result[static_cast<size_t>(step)].push_back(on);
   };
   const auto updates = [&](int effect, TensorId tensor) {
     for (const Operand& operand : steps[static_cast<size_t>(effect)].operands)
@@ -49,21 +58,25 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
     return false;
   };
   for (const auto& [tensor, u] : users) {
-    for (int reader : u.readers) depend(reader, u.writers);
+    // Every column is written once, by all who share it.
+    for (const User& reader : u.readers)
+      for (const User& writer : u.writers)
+        if (reader.place.overlaps(writer.place)) depend(reader.step, writer.step);
     for (size_t e = 0; e < u.effects.size(); ++e) {
       const int effect = u.effects[e];
-      depend(effect, u.writers);
+      for (const User& writer : u.writers) depend(effect, writer.step);
       const bool update = updates(effect, tensor);
-      if (update) depend(effect, u.readers);
+      for (const User& reader : u.readers)
+        if (update) depend(effect, reader.step);
       // Effects on one variable keep their order.
       for (size_t before = 0; before < e; ++before)
-        if (update || updates(u.effects[before], tensor)) depend(effect, {u.effects[before]});
+        if (update || updates(u.effects[before], tensor)) depend(effect, u.effects[before]);
     }
   }
   // A run that finds the loss not finite leaves all effects out.
   if (loss_step_ >= 0)
     for (size_t s = 0; s < steps.size(); ++s)
-      if (steps[s].effect) depend(static_cast<int>(s), {loss_step_});
+      if (steps[s].effect) depend(static_cast<int>(s), loss_step_);
   for (std::vector<int>& list : result) {
     std::sort(list.begin(), list.end());
     list.erase(std::unique(list.begin(), list.end()), list.end());

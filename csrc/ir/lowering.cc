@@ -12,6 +12,28 @@ constexpr int64_t kWorkPerLane = 2000000;
 
 }  // namespace
 
+Place place_of(const std::vector<PlanTensor>& tensors, TensorId id) {
+  int64_t begin = 0, width = -1;
+  for (;;) {
+    const PlanTensor& t = tensors[static_cast<size_t>(id)];
+    if (t.view_of != kNoTensor) {
+      if (width < 0) width = t.spec.shape.back();
+      begin += t.view_column;
+      id = t.view_of;
+    } else if (t.alias_of != kNoTensor) {
+      id = t.alias_of;
+    } else {
+      return {id, begin, width < 0 ? INT64_MAX : begin + width};
+    }
+  }
+}
+
+int64_t pitch_of(const std::vector<PlanTensor>& tensors, TensorId id) {
+  while (tensors[static_cast<size_t>(id)].view_of != kNoTensor)
+    id = tensors[static_cast<size_t>(id)].view_of;
+  return tensors[static_cast<size_t>(id)].spec.shape.back();
+}
+
 int64_t Lowering::lanes(int64_t rows) const {
   if (total_work_ < kTwoLanes || rows < 2) return 1;
   const int64_t limit = std::min({kMaxLanes, total_work_ / kWorkPerLane, rows});
@@ -28,6 +50,13 @@ bool Lowering::few_rows(int64_t rows, int64_t work) const {
 TensorId Lowering::temp(const TensorSpec& spec) {
   tensors_.push_back({spec, TensorKind::kValue, -1, kNoTensor, 1, 1});
   return static_cast<TensorId>(tensors_.size()) - 1;
+}
+
+TensorId Lowering::view(TensorId y, int64_t column, const TensorSpec& spec) {
+  const TensorId id = temp(spec);
+  tensors_[id].view_of = y;
+  tensors_[id].view_column = column;
+  return id;
 }
 
 TensorId Lowering::lane_temp(const TensorSpec& spec, int64_t rows) {

@@ -126,7 +126,25 @@ struct PlanTensor {
   int64_t copies = 1;             // lanes of a lane tensor
   int readers = 0;                // operators and plan outputs that read it
   bool fixed = false;             // a function of variables that the plan does not change
+  // A view: columns of the last axis of another tensor, from view_column on.
+  TensorId view_of = kNoTensor;
+  int64_t view_column = 0;
 };
+
+// The tensor that holds a tensor's elements, and its columns [begin, end) there, which belong to
+// nobody else.
+struct Place {
+  TensorId root;
+  int64_t begin, end;
+
+  bool overlaps(const Place& other) const {
+    return root == other.root && begin < other.end && other.begin < end;
+  }
+};
+
+Place place_of(const std::vector<PlanTensor>& tensors, TensorId id);
+// Elements from one row of the last axis to the next.
+int64_t pitch_of(const std::vector<PlanTensor>& tensors, TensorId id);
 
 class Lowering {
  public:
@@ -151,9 +169,18 @@ class Lowering {
   // Whether the steps that depend on this tensor alone run once, not in every run.
   bool is_fixed(TensorId id) const { return tensors_[id].fixed; }
   const Epilogue* epilogue() const { return epilogue_; }
+  // Elements from one row of the last axis (a pixel, in an image) to the next; more than the row
+  // has if the tensor is a view of columns of another. Only operands for which the operator says so
+  // (OpDef::pitched_inputs, pitched_output) can be views.
+  int64_t pitch(TensorId id) const { return pitch_of(tensors_, id); }
+  bool is_view(TensorId id) const { return tensors_[id].view_of != kNoTensor; }
+  TensorId view_of(TensorId id) const { return tensors_[id].view_of; }
+  int64_t view_column(TensorId id) const { return tensors_[id].view_column; }
 
   // -- what it may emit
   TensorId temp(const TensorSpec& spec);
+  // Columns of y from `column` on, as a tensor of its own.
+  TensorId view(TensorId y, int64_t column, const TensorSpec& spec);
   // A tensor with one private copy a lane. Row steps accumulate into it with write_lane (the
   // first call of a lane overwrites); its readers see all copies, [lanes][spec].
   TensorId lane_temp(const TensorSpec& spec, int64_t rows);

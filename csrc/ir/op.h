@@ -90,6 +90,15 @@ struct OpDef {
   bool reads(size_t i) const {
     return static_cast<int>(i) < shape_only_from || static_cast<int>(i) >= shape_only_to;
   }
+  // Which inputs it can read, and whether it can write output 0, in rows that lie apart: bit i
+  // for input i, the last one for all behind it (see Lowering::pitch). `can_pitch` may restrict
+  // that to some shapes.
+  uint32_t pitched_inputs = 0;
+  bool pitched_output = false;
+  bool (*can_pitch)(const OpContext&) = nullptr;
+  bool reads_pitched(size_t i) const { return pitched_inputs >> (i < 31 ? i : 31) & 1; }
+  // Puts its inputs side by side along the attribute `axis`.
+  bool joins = false;
   // Emitted by gradient rules alone; its inputs are not checked, so users cannot call it.
   bool internal = false;
   // The derivative is zero wherever it exists (comparisons, rounding): no rule is needed.

@@ -96,6 +96,8 @@ struct PoolShape {
   int64_t oh, ow;
   int64_t kh, kw, sh, sw;
   int64_t pt, pl;
+  // Elements between pixels of x and y; with more than c of them, rows end where c channels do.
+  int64_t x_pixel, y_pixel;
 };
 
 // Depthwise convolution of one NHWC image. Output pixel (q, p) is the sum over taps (i, j) of
@@ -214,20 +216,22 @@ struct KernelTable {
   void (*average_pool)(const PoolShape& s, const T* x, T* y);
   void (*average_pool_grad)(const PoolShape& s, const T* dy, T* dx);
 
-  // -- columns of contiguous rows x cols matrices; x, dy and what belongs to columns over-readable
+  // -- columns of rows x cols matrices, whose rows lie ld elements apart (cols where no ld is
+  // given); x, dy and what belongs to columns over-readable
   // Joins the rows to state: mean[cols], sum of squared deviations[cols], number of rows.
-  void (*column_moments)(const T* x, int64_t rows, int64_t cols, double* state);
+  void (*column_moments)(const T* x, int64_t ldx, int64_t rows, int64_t cols, double* state);
   // state[j] += sum_i dy[i,j], state[cols + j] += sum_i dy[i,j] (x[i,j] - center[j])
-  void (*column_products)(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
-                          double* state);
+  void (*column_products)(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows,
+                          int64_t cols, const T* center, double* state);
   // y = (x - center) * scale + shift, then max(0, .) if relu; y may be x
-  void (*column_affine)(const T* x, int64_t rows, int64_t cols, const T* center, const T* scale,
-                        const T* shift, T* y, bool relu);
+  void (*column_affine)(const T* x, int64_t ldx, int64_t rows, int64_t cols, const T* center,
+                        const T* scale, const T* shift, T* y, int64_t ldy, bool relu);
   // y = x * scale; y may be x
   void (*column_scale)(const T* x, int64_t rows, int64_t cols, const T* scale, T* y);
   // dx = (dy - mean_dy) * scale + (x - center) * slope; dx may be x or dy
-  void (*column_norm_grad)(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
-                           const T* mean_dy, const T* scale, const T* slope, T* dx);
+  void (*column_norm_grad)(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows,
+                           int64_t cols, const T* center, const T* mean_dy, const T* scale,
+                           const T* slope, T* dx);
 
   // -- depthwise convolution, output rows [q0, q1); all operands over-readable
   // k (kh, kw, c), bias (c) may be null; the result is clamped to [low, high].

@@ -56,22 +56,22 @@ PF_INLINE void join_moments(double count, double n, const T* shift, const T* sum
 }
 
 template <typename T>
-void column_moments(const T* x, int64_t rows, int64_t cols, double* state) {
+void column_moments(const T* x, int64_t ldx, int64_t rows, int64_t cols, double* state) {
   constexpr int kVectors = 4;
   T sums[kVectors * kLanes<T>], squares[kVectors * kLanes<T>];
   double count = state[2 * cols];
   for (int64_t r = 0; r < rows; r += kMomentRows) {
     const int64_t n = rows - r < kMomentRows ? rows - r : kMomentRows;
-    const T* block = x + r * cols;
+    const T* block = x + r * ldx;
     for (int64_t j = 0; j < cols;) {
       const int64_t left = cols - j;
       const int64_t columns = left >= kVectors * kLanes<T> ? kVectors * kLanes<T>
                               : left < kLanes<T>           ? left
                                                            : kLanes<T>;
       if (columns > kLanes<T>) {
-        shifted_sums<T, kVectors>(block + j, n, cols, kLanes<T>, block + j, sums, squares);
+        shifted_sums<T, kVectors>(block + j, n, ldx, kLanes<T>, block + j, sums, squares);
       } else {
-        shifted_sums<T, 1>(block + j, n, cols, columns, block + j, sums, squares);
+        shifted_sums<T, 1>(block + j, n, ldx, columns, block + j, sums, squares);
       }
       join_moments<T>(count, static_cast<double>(n), block + j, sums, squares, columns, state + j,
                       state + cols + j);
@@ -84,8 +84,8 @@ void column_moments(const T* x, int64_t rows, int64_t cols, double* state) {
 
 // Sums of dy and of dy (x - center).
 template <typename T, int Vectors>
-PF_INLINE void gradient_sums(const T* x, const T* dy, int64_t rows, int64_t ld, int64_t last,
-                             const T* center, T* sums, T* products) {
+PF_INLINE void gradient_sums(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows,
+                             int64_t last, const T* center, T* sums, T* products) {
   Vec<T> middle[Vectors], s[2][Vectors], q[2][Vectors];
   PF_UNROLL
   for (int v = 0; v < Vectors; ++v) {
@@ -94,16 +94,17 @@ PF_INLINE void gradient_sums(const T* x, const T* dy, int64_t rows, int64_t ld, 
     middle[v] = part ? load_part<T>(p, last) : load<T>(p);
     s[0][v] = s[1][v] = q[0][v] = q[1][v] = Vec<T>{};
   }
-  for (int64_t i = 0; i < rows; i += 2, x += 2 * ld, dy += 2 * ld) {
+  for (int64_t i = 0; i < rows; i += 2, x += 2 * ldx, dy += 2 * ldy) {
     PF_UNROLL
     for (int r = 0; r < 2; ++r) {
       if (i + r == rows) break;
       PF_UNROLL
       for (int v = 0; v < Vectors; ++v) {
         const bool part = v == Vectors - 1 && last < kLanes<T>;
-        const int64_t at = r * ld + v * kLanes<T>;
-        const Vec<T> d = (part ? load_part<T>(x + at, last) : load<T>(x + at)) - middle[v];
-        const Vec<T> g = part ? load_part<T>(dy + at, last) : load<T>(dy + at);
+        const T* from = x + r * ldx + v * kLanes<T>;
+        const T* slope = dy + r * ldy + v * kLanes<T>;
+        const Vec<T> d = (part ? load_part<T>(from, last) : load<T>(from)) - middle[v];
+        const Vec<T> g = part ? load_part<T>(slope, last) : load<T>(slope);
         s[r][v] += g;
         q[r][v] += g * d;
       }
@@ -117,21 +118,22 @@ PF_INLINE void gradient_sums(const T* x, const T* dy, int64_t rows, int64_t ld, 
 }
 
 template <typename T>
-void column_products(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
-                     double* state) {
+void column_products(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows, int64_t cols,
+                     const T* center, double* state) {
   constexpr int kVectors = 4;
   T sums[kVectors * kLanes<T>], products[kVectors * kLanes<T>];
   for (int64_t r = 0; r < rows; r += kMomentRows) {
     const int64_t n = rows - r < kMomentRows ? rows - r : kMomentRows;
     for (int64_t j = 0; j < cols;) {
-      const int64_t left = cols - j, at = r * cols + j;
+      const int64_t left = cols - j;
+      const T *from = x + r * ldx + j, *slope = dy + r * ldy + j;
       const int64_t columns = left >= kVectors * kLanes<T> ? kVectors * kLanes<T>
                               : left < kLanes<T>           ? left
                                                            : kLanes<T>;
       if (columns > kLanes<T>) {
-        gradient_sums<T, kVectors>(x + at, dy + at, n, cols, kLanes<T>, center + j, sums, products);
+        gradient_sums<T, kVectors>(from, ldx, slope, ldy, n, kLanes<T>, center + j, sums, products);
       } else {
-        gradient_sums<T, 1>(x + at, dy + at, n, cols, columns, center + j, sums, products);
+        gradient_sums<T, 1>(from, ldx, slope, ldy, n, columns, center + j, sums, products);
       }
       for (int64_t i = 0; i < columns; ++i) {
         state[j + i] += sums[i];
@@ -142,10 +144,17 @@ void column_products(const T* x, const T* dy, int64_t rows, int64_t cols, const 
   }
 }
 
+// The rows of a matrix, ld elements apart.
+template <typename T>
+struct Lines {
+  T* data;
+  int64_t ld;
+};
+
 // Applies f(columns, loaded vectors ...) to every element, four rows at a time so that what
 // belongs to a column is loaded once for them. `make(j)` loads it for the columns from j on.
 template <typename T, typename Make, typename... In>
-PF_INLINE void map_columns(int64_t rows, int64_t cols, const Make& make, T* y, const In*... in) {
+PF_INLINE void map_columns(int64_t rows, int64_t cols, const Make& make, Lines<T> y, In... in) {
   constexpr int kRows = 4;
   for (int64_t r = 0; r < rows; r += kRows) {
     const int64_t n = rows - r < kRows ? rows - r : kRows;
@@ -155,16 +164,15 @@ PF_INLINE void map_columns(int64_t rows, int64_t cols, const Make& make, T* y, c
       if (n == kRows && left >= kLanes<T>) {
         PF_UNROLL
         for (int i = 0; i < kRows; ++i) {
-          const int64_t at = (r + i) * cols + j;
-          store<T>(y + at, f(load<T>(in + at)...));
+          store<T>(y.data + (r + i) * y.ld + j, f(load<T>(in.data + (r + i) * in.ld + j)...));
         }
       } else {
         for (int64_t i = 0; i < n; ++i) {
-          const int64_t at = (r + i) * cols + j;
+          T* to = y.data + (r + i) * y.ld + j;
           if (left >= kLanes<T>) {
-            store<T>(y + at, f(load<T>(in + at)...));
+            store<T>(to, f(load<T>(in.data + (r + i) * in.ld + j)...));
           } else {
-            store_part<T>(y + at, f(load_part<T>(in + at, left)...), left);
+            store_part<T>(to, f(load_part<T>(in.data + (r + i) * in.ld + j, left)...), left);
           }
         }
       }
@@ -181,13 +189,13 @@ struct CenterScaleShift {
 };
 
 template <typename T>
-void column_affine(const T* x, int64_t rows, int64_t cols, const T* center, const T* scale,
-                   const T* shift, T* y, bool relu) {
+void column_affine(const T* x, int64_t ldx, int64_t rows, int64_t cols, const T* center,
+                   const T* scale, const T* shift, T* y, int64_t ldy, bool relu) {
   const Vec<T> low = relu ? Vec<T>{} : splat<T>(-kInfinity<T>);
   const auto make = [=](int64_t j) __attribute__((always_inline)) {
     return CenterScaleShift<T>{load<T>(center + j), load<T>(scale + j), load<T>(shift + j), low};
   };
-  map_columns<T>(rows, cols, make, y, x);
+  map_columns<T>(rows, cols, make, Lines<T>{y, ldy}, Lines<const T>{x, ldx});
 }
 
 template <typename T>
@@ -200,7 +208,7 @@ template <typename T>
 void column_scale(const T* x, int64_t rows, int64_t cols, const T* scale, T* y) {
   const auto make = [=](int64_t j)
                         __attribute__((always_inline)) { return Scaled<T>{load<T>(scale + j)}; };
-  map_columns<T>(rows, cols, make, y, x);
+  map_columns<T>(rows, cols, make, Lines<T>{y, cols}, Lines<const T>{x, cols});
 }
 
 template <typename T>
@@ -212,11 +220,12 @@ struct NormGradient {
 };
 
 template <typename T>
-void column_norm_grad(const T* x, const T* dy, int64_t rows, int64_t cols, const T* center,
-                      const T* mean_dy, const T* scale, const T* slope, T* dx) {
+void column_norm_grad(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows, int64_t cols,
+                      const T* center, const T* mean_dy, const T* scale, const T* slope, T* dx) {
   const auto make = [=](int64_t j) __attribute__((always_inline)) {
     return NormGradient<T>{load<T>(mean_dy + j), load<T>(scale + j), load<T>(center + j),
                            load<T>(slope + j)};
   };
-  map_columns<T>(rows, cols, make, dx, x, dy);
+  map_columns<T>(rows, cols, make, Lines<T>{dx, cols}, Lines<const T>{x, ldx},
+                 Lines<const T>{dy, ldy});
 }

@@ -76,9 +76,9 @@ PF_INLINE IVec<T> load_index(const uint8_t* p, int64_t count, bool part) {
 template <typename T, typename Cell, bool Exactly>
 PF_INLINE void pool_cells(const PoolShape& s, const T* x, int64_t rows, int64_t columns,
                           int64_t first, int64_t count, bool part, Cell* cell) {
-  for (int64_t a = 0; a < rows; ++a, x += s.w * s.c) {
+  for (int64_t a = 0; a < rows; ++a, x += s.w * s.x_pixel) {
     const T* p = x;
-    for (int64_t b = 0; b < columns; ++b, p += s.c) {
+    for (int64_t b = 0; b < columns; ++b, p += s.x_pixel) {
       const Vec<T> v = part ? load_part<T>(p, count) : load<T>(p);
       const int64_t position = first + a * s.kw + b;
       Exactly ? cell->add_exactly(v, position) : cell->add(v, position);
@@ -99,7 +99,7 @@ __attribute__((noinline)) void pool_cells_exactly(const PoolShape& s, const T* x
 template <typename T, typename Cell, int K>
 PF_INLINE void pool_window(const PoolShape& s, const T* x, int64_t rows, int64_t columns,
                            int64_t first, T* y, uint8_t* index, bool whole) {
-  const int64_t row_stride = s.w * s.c;
+  const int64_t row_stride = s.w * s.x_pixel;
   for (int64_t c = 0; c < s.c; c += kLanes<T>) {
     const int64_t count = s.c - c;
     const bool part = !whole && count < kLanes<T>;
@@ -109,7 +109,7 @@ PF_INLINE void pool_window(const PoolShape& s, const T* x, int64_t rows, int64_t
       for (int a = 0; a < K; ++a) {
         PF_UNROLL
         for (int b = 0; b < K; ++b) {
-          cell.add(load<T>(x + a * row_stride + b * s.c + c), a * K + b);
+          cell.add(load<T>(x + a * row_stride + b * s.x_pixel + c), a * K + b);
         }
       }
     } else {
@@ -128,31 +128,34 @@ PF_INLINE void pool_window(const PoolShape& s, const T* x, int64_t rows, int64_t
 
 template <typename T, typename Cell, int K>
 PF_INLINE void pool_inside(const PoolShape& s, const T* x, int64_t outputs, T* y, uint8_t* index) {
-  for (int64_t i = 0; i < outputs; ++i, x += s.sw * s.c, y += s.c, index += Cell::kIndex * s.c) {
+  for (int64_t i = 0; i < outputs;
+       ++i, x += s.sw * s.x_pixel, y += s.y_pixel, index += Cell::kIndex * s.c) {
     pool_window<T, Cell, K>(s, x, K, K, 0, y, index, true);
   }
 }
 
 template <typename T, typename Cell>
 void pool_images(const PoolShape& s, const T* x, T* y, uint8_t* index) {
-  const T* x_end = x + s.n * s.h * s.w * s.c;
-  const T* y_end = y + s.n * s.oh * s.ow * s.c;
+  const T* x_end = x + s.n * s.h * s.w * s.x_pixel;
+  const T* y_end = y + s.n * s.oh * s.ow * s.y_pixel;
+  // What lies between pixels is not ours.
+  const bool full = (s.x_pixel == s.c && s.y_pixel == s.c) || s.c % kLanes<T> == 0;
   // Outputs [inside, inside_end) of a row have all columns of their windows.
   const int64_t inside = (s.pl + s.sw - 1) / s.sw;
   int64_t inside_end = s.w + s.pl < s.kw ? 0 : (s.w + s.pl - s.kw) / s.sw + 1;
   inside_end = inside_end < s.ow ? inside_end : s.ow;
-  for (int64_t i = 0; i < s.n; ++i, x += s.h * s.w * s.c) {
+  for (int64_t i = 0; i < s.n; ++i, x += s.h * s.w * s.x_pixel) {
     for (int64_t oh = 0; oh < s.oh; ++oh) {
       const int64_t top = oh * s.sh - s.pt;
       const Cells rows(top, s.kh, s.h);
-      const bool whole =
-          x + rows.end * s.w * s.c + kLanes<T> <= x_end && y + s.ow * s.c + kLanes<T> <= y_end;
+      const bool whole = full && x + rows.end * s.w * s.x_pixel + kLanes<T> <= x_end &&
+                         y + s.ow * s.y_pixel + kLanes<T> <= y_end;
       const bool fast = whole && rows.count() == s.kh && s.kh == s.kw && (s.kh == 2 || s.kh == 3);
       for (int64_t ow = 0; ow < s.ow;) {
         const int64_t left = ow * s.sw - s.pl;
         int64_t done = 1;
         if (fast && ow >= inside && ow < inside_end) {
-          const T* p = x + (top * s.w + left) * s.c;
+          const T* p = x + (top * s.w + left) * s.x_pixel;
           done = inside_end - ow;
           if (s.kh == 2) {
             pool_inside<T, Cell, 2>(s, p, done, y, index);
@@ -162,11 +165,11 @@ void pool_images(const PoolShape& s, const T* x, T* y, uint8_t* index) {
         } else {
           const Cells columns(left, s.kw, s.w);
           const int64_t first = (rows.begin - top) * s.kw + (columns.begin - left);
-          pool_window<T, Cell, 0>(s, x + (rows.begin * s.w + columns.begin) * s.c, rows.count(),
-                                  columns.count(), first, y, index, whole);
+          pool_window<T, Cell, 0>(s, x + (rows.begin * s.w + columns.begin) * s.x_pixel,
+                                  rows.count(), columns.count(), first, y, index, whole);
         }
         ow += done;
-        y += done * s.c;
+        y += done * s.y_pixel;
         index += Cell::kIndex * done * s.c;
       }
     }
@@ -187,11 +190,11 @@ void average_pool(const PoolShape& s, const T* x, T* y) {
   pool_images<T, MeanCell<T>>(s, x, y, nullptr);
 }
 
-// One output whose window holds the cell at hand: where it is, the cell's position in its window,
+// One output whose window holds the cell at hand: its pixel, the cell's position in its window,
 // and 1 / (number of real cells in the window).
 template <typename T>
 struct Giver {
-  int64_t offset, at;
+  int64_t pixel, at;
   T weight;
 };
 
@@ -200,21 +203,24 @@ template <typename T>
 struct MaxShare {
   const T* dy;
   const uint8_t* index;
+  int64_t dy_pixel, channels;
 
   PF_INLINE Vec<T> operator()(const Giver<T>& g, int64_t c, int64_t count, bool part) const {
-    const int64_t i = g.offset + c;
-    const Vec<T> v = part ? load_part<T>(dy + i, count) : load<T>(dy + i);
-    return keep<T>(load_index<T>(index + i, count, part) == splat_int<T>(g.at), v);
+    const T* from = dy + g.pixel * dy_pixel + c;
+    const Vec<T> v = part ? load_part<T>(from, count) : load<T>(from);
+    return keep<T>(load_index<T>(index + g.pixel * channels + c, count, part) == splat_int<T>(g.at),
+                   v);
   }
 };
 
 template <typename T>
 struct MeanShare {
   const T* dy;
+  int64_t dy_pixel;
 
   PF_INLINE Vec<T> operator()(const Giver<T>& g, int64_t c, int64_t count, bool part) const {
-    const int64_t i = g.offset + c;
-    return (part ? load_part<T>(dy + i, count) : load<T>(dy + i)) * g.weight;
+    const T* from = dy + g.pixel * dy_pixel + c;
+    return (part ? load_part<T>(from, count) : load<T>(from)) * g.weight;
   }
 };
 
@@ -237,7 +243,7 @@ template <typename T, typename Share>
 PF_INLINE void pool_grad_tiles(const PoolShape& s, const Share& share, int64_t windows, Giver<T> g,
                                T* dx) {
   const int64_t first = g.at;
-  for (int64_t ow = 0; ow < windows; ++ow, g.offset += s.c) {
+  for (int64_t ow = 0; ow < windows; ++ow, ++g.pixel) {
     g.at = first;
     for (int64_t b = 0; b < s.kw; ++b, ++g.at, dx += s.c) {
       for (int64_t c = 0; c < s.c; c += kLanes<T>) store<T>(dx + c, share(g, c, 0, false));
@@ -253,6 +259,7 @@ void pool_grad(const PoolShape& s, const Share& share, T* dx) {
   Giver<T> givers[kGivers];
   const T* dx_end = dx + s.n * s.h * s.w * s.c;
   const int64_t outputs = s.n * s.oh * s.ow * s.c;
+  const bool full = s.y_pixel == s.c || s.c % kLanes<T> == 0;
   const int64_t tiles = s.kw == s.sw && s.pl == 0 ? (s.w / s.kw < s.ow ? s.w / s.kw : s.ow) : 0;
   for (int64_t i = 0; i < s.n; ++i) {
     for (int64_t h = 0; h < s.h; ++h) {
@@ -261,13 +268,13 @@ void pool_grad(const PoolShape& s, const Share& share, T* dx) {
       const int64_t oh_begin = below < 0 ? 0 : below / s.sh + 1;
       const int64_t oh_last = (h + s.pt) / s.sh;
       const int64_t oh_end = oh_last < s.oh ? oh_last + 1 : s.oh;
-      const bool whole = dx + s.w * s.c + kLanes<T> <= dx_end &&
+      const bool whole = full && dx + s.w * s.c + kLanes<T> <= dx_end &&
                          (i * s.oh + oh_end) * s.ow * s.c + kLanes<T> <= outputs;
       int64_t w = 0;
       if (whole && oh_end - oh_begin == 1) {
         const int64_t top = oh_begin * s.sh - s.pt;
         const int64_t cells = Cells(top, s.kh, s.h).count() * s.kw;
-        const Giver<T> first{(i * s.oh + oh_begin) * s.ow * s.c, (h - top) * s.kw,
+        const Giver<T> first{(i * s.oh + oh_begin) * s.ow, (h - top) * s.kw,
                              T(1) / static_cast<T>(cells)};
         pool_grad_tiles<T>(s, share, tiles, first, dx);
         w = tiles * s.kw;
@@ -289,8 +296,7 @@ void pool_grad(const PoolShape& s, const Share& share, T* dx) {
               count = 0;
               add = true;
             }
-            givers[count++] = {(base + ow) * s.c, (h - top) * s.kw + b,
-                               T(1) / static_cast<T>(cells)};
+            givers[count++] = {base + ow, (h - top) * s.kw + b, T(1) / static_cast<T>(cells)};
           }
         }
         pool_grad_cell<T>(share, givers, count, s.c, whole, add, dx);
@@ -305,10 +311,10 @@ void pool_grad(const PoolShape& s, const Share& share, T* dx) {
 
 template <typename T>
 void max_pool_grad(const PoolShape& s, const T* dy, const uint8_t* index, T* dx) {
-  pool_grad<T>(s, MaxShare<T>{dy, index}, dx);
+  pool_grad<T>(s, MaxShare<T>{dy, index, s.y_pixel, s.c}, dx);
 }
 
 template <typename T>
 void average_pool_grad(const PoolShape& s, const T* dy, T* dx) {
-  pool_grad<T>(s, MeanShare<T>{dy}, dx);
+  pool_grad<T>(s, MeanShare<T>{dy, s.y_pixel}, dx);
 }

@@ -94,7 +94,7 @@ TensorId lower_states(Lowering& l, const char* name, const NormShape& s, const P
   return states;
 }
 
-// Adds an elementwise step over matrix rows: f(call, offset in elements, rows).
+// Adds an elementwise step over matrix rows: f(call, first row, rows).
 template <typename F>
 Step& lower_columns(Lowering& l, const char* name, const NormShape& s,
                     const std::vector<TensorId>& in, const std::vector<TensorId>& whole, TensorId y,
@@ -108,10 +108,10 @@ Step& lower_columns(Lowering& l, const char* name, const NormShape& s,
   Step* step;
   if (split) {
     const int64_t block = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, s.c));
-    const int64_t rows = s.count(), columns = s.c;
+    const int64_t rows = s.count();
     step = &l.tasks(name, ceil_div(rows, block), std::move(operands), s.size(), [=](const Call& c) {
       const int64_t begin = c.begin * block;
-      f(c, begin * columns, std::min(rows, c.end * block) - begin);
+      f(c, begin, std::min(rows, c.end * block) - begin);
     });
   } else {
     const int64_t per_lead = s.per_lead;
@@ -128,13 +128,13 @@ template <typename T>
 void lower_affine(Lowering& l, const NormShape& s, TensorId mean, TensorId scale, TensorId beta) {
   const KernelTable<T>* k = &kernels<T>();
   const RowEpilogue<T> epilogue(l.epilogue());
-  const int64_t columns = s.c;
+  const int64_t columns = s.c, ldx = l.pitch(l.x(0)), ldy = l.pitch(l.y());
   lower_columns(l, l.def().name.c_str(), s, {l.x(0)}, {mean, scale, beta}, l.y(), 0,
-                [=](const Call& c, int64_t offset, int64_t rows) {
-                  T* y = c.at<T>(4) + offset;
-                  k->column_affine(c.at<T>(0) + offset, rows, columns, c.at<T>(1), c.at<T>(2),
-                                   c.at<T>(3), y, epilogue.relu);
-                  epilogue.apply(y, rows * columns);
+                [=](const Call& c, int64_t first, int64_t rows) {
+                  T* y = c.at<T>(4) + first * ldy;
+                  k->column_affine(c.at<T>(0) + first * ldx, ldx, rows, columns, c.at<T>(1),
+                                   c.at<T>(2), c.at<T>(3), y, ldy, epilogue.relu);
+                  epilogue.apply_rows(y, rows, columns, ldy);
                 });
 }
 
@@ -143,12 +143,12 @@ void lower_batch(Lowering& l) {
   const KernelTable<T>* k = &kernels<T>();
   const NormShape s = norm_shape(l.x_shape(0));
   const double epsilon = l.attrs().number("epsilon", 1e-3);
-  const int64_t columns = s.c, state = 2 * s.c + 1;
+  const int64_t columns = s.c, state = 2 * s.c + 1, ldx = l.pitch(l.x(0));
   const Pieces pieces(l, s);
   const TensorId states =
       lower_states(l, "batch_norm_moments", s, pieces, state, {l.x(0)}, {},
                    [=](const Call& c, int64_t begin, int64_t rows, double* to) {
-                     k->column_moments(c.at<T>(0) + begin * columns, rows, columns, to);
+                     k->column_moments(c.at<T>(0) + begin * ldx, ldx, rows, columns, to);
                    });
   const TensorId scale = l.temp({{columns}, l.dtype()});
   const int64_t count = pieces.count;
@@ -208,17 +208,17 @@ void lower_again(Lowering& l) {
     using T = typename decltype(tag)::type;
     const KernelTable<T>* k = &kernels<T>();
     const RowEpilogue<T> epilogue(l.epilogue());
-    const int64_t columns = s.c;
+    const int64_t columns = s.c, ldx = l.pitch(l.x(0)), ldy = l.pitch(l.y());
     Step& step =
         lower_columns(l, l.def().name.c_str(), s, {l.x(0)}, {l.x(1), l.x(2), l.x(3), l.x(4)}, l.y(),
-                      0, [=](const Call& c, int64_t offset, int64_t rows) {
+                      0, [=](const Call& c, int64_t first, int64_t rows) {
                         T* scale = reinterpret_cast<T*>(c.workspace);
                         for (int64_t j = 0; j < columns; ++j)
                           scale[j] = norm_scale(c.at<T>(1)[j], c.at<T>(4)[j], epsilon);
-                        T* y = c.at<T>(5) + offset;
-                        k->column_affine(c.at<T>(0) + offset, rows, columns, c.at<T>(3), scale,
-                                         c.at<T>(2), y, epilogue.relu);
-                        epilogue.apply(y, rows * columns);
+                        T* y = c.at<T>(5) + first * ldy;
+                        k->column_affine(c.at<T>(0) + first * ldx, ldx, rows, columns, c.at<T>(3),
+                                         scale, c.at<T>(2), y, ldy, epilogue.relu);
+                        epilogue.apply_rows(y, rows, columns, ldy);
                       });
     step.workspace = static_cast<size_t>(columns) * sizeof(T);
   });
@@ -254,12 +254,11 @@ std::vector<TensorSpec> infer_grad(const OpContext& c) {
 template <typename T>
 TensorId lower_products(Lowering& l, const NormShape& s, const Pieces& pieces) {
   const KernelTable<T>* k = &kernels<T>();
-  const int64_t columns = s.c;
+  const int64_t columns = s.c, ldy = l.pitch(l.x(0)), ldx = l.pitch(l.x(1));
   return lower_states(l, "batch_norm_products", s, pieces, 2 * columns, {l.x(0), l.x(1)}, {l.x(3)},
                       [=](const Call& c, int64_t begin, int64_t rows, double* to) {
-                        k->column_products(c.at<T>(1) + begin * columns,
-                                           c.at<T>(0) + begin * columns, rows, columns, c.at<T>(2),
-                                           to);
+                        k->column_products(c.at<T>(1) + begin * ldx, ldx, c.at<T>(0) + begin * ldy,
+                                           ldy, rows, columns, c.at<T>(2), to);
                       });
 }
 
@@ -313,11 +312,12 @@ void lower_batch_grad(Lowering& l) {
             join_products(c.at<double>(0), count, columns, c.begin, c.end, finish);
           });
   if (!l.is_read(l.y(0))) return;
+  const int64_t ldy = l.pitch(l.x(0)), ldx = l.pitch(l.x(1));
   lower_columns(l, "batch_norm_grad", s, {l.x(0), l.x(1)}, {l.x(3), mean_dy, scale, slope}, l.y(),
-                0, [=](const Call& c, int64_t offset, int64_t rows) {
-                  k->column_norm_grad(c.at<T>(1) + offset, c.at<T>(0) + offset, rows, columns,
-                                      c.at<T>(2), c.at<T>(3), c.at<T>(4), c.at<T>(5),
-                                      c.at<T>(6) + offset);
+                0, [=](const Call& c, int64_t first, int64_t rows) {
+                  k->column_norm_grad(c.at<T>(1) + first * ldx, ldx, c.at<T>(0) + first * ldy, ldy,
+                                      rows, columns, c.at<T>(2), c.at<T>(3), c.at<T>(4), c.at<T>(5),
+                                      c.at<T>(6) + first * columns);
                 });
 }
 
@@ -362,9 +362,9 @@ void lower_grad_input(Lowering& l) {
     const KernelTable<T>* k = &kernels<T>();
     const int64_t columns = s.c;
     lower_columns(l, l.def().name.c_str(), s, {l.x(0)}, {scale}, l.y(), 0,
-                  [=](const Call& c, int64_t offset, int64_t rows) {
-                    k->column_scale(c.at<T>(0) + offset, rows, columns, c.at<T>(1),
-                                    c.at<T>(2) + offset);
+                  [=](const Call& c, int64_t first, int64_t rows) {
+                    k->column_scale(c.at<T>(0) + first * columns, rows, columns, c.at<T>(1),
+                                    c.at<T>(2) + first * columns);
                   });
   });
 }
@@ -378,6 +378,8 @@ bool register_all() {
   again.lower = lower_again;
   again.takes_epilogue = true;
   again.internal = true;
+  again.pitched_inputs = 1;
+  again.pitched_output = true;
   register_op(again);
   OpDef input;
   input.name = "batch_norm_inference_grad_input";
@@ -400,6 +402,8 @@ bool register_all() {
     def.work = [](const OpContext& c) { return 3 * element_count(c.shape(0)); };
     def.takes_epilogue = true;
     def.normalises_channels = op == kGiven;
+    def.pitched_inputs = 1;
+    def.pitched_output = true;
     def.id = op;
     register_op(def);
     def.name += "_grad";
@@ -407,6 +411,8 @@ bool register_all() {
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;
+    def.pitched_inputs = 3;
+    def.pitched_output = false;
     def.takes_epilogue = def.normalises_channels = def.recomputable = false;
     def.internal = true;
     register_op(def);

@@ -180,6 +180,9 @@ bool register_all() {
     def.takes_epilogue = true;
     def.is_sum = i == static_cast<int>(Binary::k_add);
     def.recomputable = true;
+    def.pitched_inputs = 3;
+    def.pitched_output = true;
+    def.can_pitch = [](const OpContext& c) { return c.shape(0) == c.shape(1); };
     def.id = i;
     register_op(def);
   }

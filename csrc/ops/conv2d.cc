@@ -21,6 +21,8 @@ Conv2D make_conv(const OpContext& c, const Shape& x, const Shape& kernel) {
   conv.batch = x[0];
   conv.in_c = x[3];
   conv.out_c = kernel[3];
+  conv.in_pitch = conv.in_c;
+  conv.out_pitch = conv.out_c;
   c.require(conv.groups >= 1 && conv.in_c % conv.groups == 0 && conv.out_c % conv.groups == 0,
             "groups must divide the input channels and the filters.");
   c.require(kernel[0] >= 1 && kernel[1] >= 1 && conv.in_c >= 1 && conv.out_c >= 1,
@@ -52,9 +54,12 @@ int64_t work(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(1)).m
 
 }  // namespace
 
-Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel) {
-  const std::vector<TensorSpec> specs = {{x, l.dtype()}, {kernel, l.dtype()}};
-  return make_conv({l.def(), l.attrs(), specs}, x, kernel);
+Conv2D conv_of(Lowering& l, TensorId x, TensorId kernel, TensorId y) {
+  const std::vector<TensorSpec> specs = {l.spec(x), l.spec(kernel)};
+  Conv2D conv = make_conv({l.def(), l.attrs(), specs}, specs[0].shape, specs[1].shape);
+  conv.in_pitch = l.pitch(x);
+  conv.out_pitch = l.pitch(y);
+  return conv;
 }
 
 namespace {
@@ -62,12 +67,9 @@ namespace {
 // -- forward
 
 ConvShape forward_shape(const Conv2D& conv) {
-  ConvShape s{conv.h.in,      conv.w.in,
-              conv.in_c,      conv.h.out * conv.w.out * conv.out_c,
-              conv.groups,    conv.group_c(),
-              conv.group_n(), conv.h.stride,
-              conv.w.stride,  {}};
-  ConvPass pass{conv.h.out, conv.w.out, 0, conv.w.out * conv.out_c, conv.out_c, {}};
+  ConvShape s{conv.h.in,      conv.w.in,      conv.in_c,     conv.in_pitch, conv.groups,
+              conv.group_c(), conv.group_n(), conv.h.stride, conv.w.stride, {}};
+  ConvPass pass{conv.h.out, conv.w.out, 0, conv.w.out * conv.out_pitch, conv.out_pitch, {}};
   for (int64_t i = 0; i < conv.h.kernel; ++i)
     for (int64_t j = 0; j < conv.w.kernel; ++j)
       pass.taps.push_back({i * conv.h.dilation - conv.h.pad, j * conv.w.dilation - conv.w.pad});
@@ -79,21 +81,13 @@ ConvShape forward_shape(const Conv2D& conv) {
 
 ConvShape backward_shape(const Conv2D& conv) {
   const Window &h = conv.h, &w = conv.w;
-  ConvShape s{h.out,
-              w.out,
-              conv.out_c,
-              h.in * w.in * conv.in_c,
-              conv.groups,
-              conv.group_n(),
-              conv.group_c(),
-              1,
-              1,
-              {}};
+  ConvShape s{h.out, w.out, conv.out_c, conv.out_pitch, conv.groups, conv.group_n(), conv.group_c(),
+              1,     1,     {}};
   for (int64_t rh = 0; rh < std::min(h.stride, h.in); ++rh) {
     for (int64_t rw = 0; rw < std::min(w.stride, w.in); ++rw) {
-      ConvPass pass{ceil_div(h.in - rh, h.stride), ceil_div(w.in - rw, w.stride),
-                    (rh * w.in + rw) * conv.in_c,  h.stride * w.in * conv.in_c,
-                    w.stride * conv.in_c,          {}};
+      ConvPass pass{ceil_div(h.in - rh, h.stride),    ceil_div(w.in - rw, w.stride),
+                    (rh * w.in + rw) * conv.in_pitch, h.stride * w.in * conv.in_pitch,
+                    w.stride * conv.in_pitch,         {}};
       // Pixel r + stride * q of dx meets dy at q + (r + pad - tap * dilation) / stride. Taps
       // run backwards so that the offsets ascend.
       for (int64_t i = h.kernel - 1; i >= 0; --i) {
@@ -140,7 +134,7 @@ TensorId lower_pack_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Co
   for (const ConvPass& pass : s.passes) {
     std::vector<int64_t> cells;
     if (backward) {
-      const int64_t pixel = pass.out_offset / conv.in_c;
+      const int64_t pixel = pass.out_offset / conv.in_pitch;
       cells = backward_cells(conv, pixel / conv.w.in, pixel % conv.w.in);
     } else {
       for (int64_t t = 0; t < conv.h.kernel * conv.w.kernel; ++t) cells.push_back(t);
@@ -173,7 +167,8 @@ TensorId lower_pack_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Co
 template <typename T, typename Engine>
 void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv2D& conv,
                   const std::shared_ptr<const Engine>& engine) {
-  const int64_t in_size = row_size(l.x_shape(0)), out_size = row_size(l.y_shape());
+  const Shape from = l.spec(x).shape, to = l.y_shape();
+  const int64_t in_size = from[1] * from[2] * l.pitch(x), out_size = to[1] * to[2] * l.pitch(l.y());
   const bool has_bias = bias != kNoTensor;
   const RowEpilogue<T> epilogue(l.epilogue(), Engine::kEpilogue);
   const int64_t blocks = engine->blocks();
@@ -226,7 +221,7 @@ void lower_conv(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D
 }
 
 void lower(Lowering& l) {
-  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(1));
+  const Conv2D conv = conv_of(l, l.x(0), l.x(1), l.y());
   const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
   if (is_one_product(l, conv)) return lower_pointwise(l, l.x(0), l.x(1), bias, conv);
   if (pays_across(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
@@ -250,7 +245,7 @@ std::vector<TensorSpec> infer_grad_input(const OpContext& c) { return {c.inputs[
 int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.shape(1)).macs(); }
 
 void lower_grad_input(Lowering& l) {
-  const Conv2D conv = conv_of(l, l.x_shape(2), l.x_shape(1));
+  const Conv2D conv = conv_of(l, l.y(), l.x(1), l.x(0));
   if (is_pointwise(conv)) return lower_pointwise_grad_input(l, l.x(0), l.x(1), conv);
   if (pays_across(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
     return lower_across(l, l.x(0), l.x(1), kNoTensor, conv, true);
@@ -282,6 +277,8 @@ bool register_all() {
   def.folds_padding = true;
   def.folds_channels = true;
   def.recomputable = true;
+  def.pitched_inputs = 1;
+  def.pitched_output = true;
   register_op(def);
 
   OpDef input;
@@ -294,6 +291,7 @@ bool register_all() {
   input.shape_only_from = 2;
   input.shape_only_to = 3;
   input.internal = true;
+  input.pitched_inputs = 1;
   register_op(input);
 
   OpDef kernel = input;
@@ -301,6 +299,7 @@ bool register_all() {
   kernel.infer = infer_grad_kernel;
   kernel.lower = lower_conv2d_grad_kernel;
   kernel.work = work_grad_kernel;
+  kernel.pitched_inputs = 3;
   return register_op(kernel);
 }
 

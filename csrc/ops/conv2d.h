@@ -9,14 +9,15 @@ namespace pyframe {
 struct Conv2D {
   Window h, w;
   int64_t batch, in_c, out_c, groups;
+  int64_t in_pitch, out_pitch;  // elements between pixels of x and y
 
   int64_t group_c() const { return in_c / groups; }
   int64_t group_n() const { return out_c / groups; }
   int64_t macs() const { return batch * h.out * w.out * h.kernel * w.kernel * group_c() * out_c; }
 };
 
-// The convolution of the operator being lowered, whose attributes are those of conv2d.
-Conv2D conv_of(Lowering& l, const Shape& x, const Shape& kernel);
+// The convolution from x to y of the operator being lowered, whose attributes are those of conv2d.
+Conv2D conv_of(Lowering& l, TensorId x, TensorId kernel, TensorId y);
 
 // Adds the steps of the gradient of the convolution's input; bias (kNoTensor: none) is added to it.
 void lower_conv2d_input(Lowering& l, TensorId dy, TensorId kernel, TensorId bias,

@@ -25,6 +25,7 @@ struct KernelGradient {
   Conv2D conv;
   bool padded, joined;        // joined: the taps of a kernel row are one taller product
   int64_t width, block_rows;  // columns of x as read; output rows of a block
+  int64_t pixel;              // elements between pixels of x as read
   std::vector<int64_t> a_seg, b_seg;
 
   KernelGradient(const KernelTable<T>* table, const Conv2D& c) : kernel(table), conv(c) {
@@ -33,14 +34,15 @@ struct KernelGradient {
     const int64_t last_w = (w.out - 1) * w.stride + (w.kernel - 1) * w.dilation - w.pad;
     padded = h.pad > 0 || w.pad > 0 || last_h >= h.in || last_w >= w.in;
     width = padded ? last_w + w.pad + 1 : w.in;
-    joined = c.groups == 1 && w.dilation == 1;
+    pixel = padded ? c.in_c : c.in_pitch;
+    joined = c.groups == 1 && w.dilation == 1 && pixel == c.in_c;
     const int64_t row_bytes =
         static_cast<int64_t>(sizeof(T)) * (h.stride * width * c.in_c + w.out * c.out_c);
     block_rows = std::clamp<int64_t>(kGradBlockBytes / std::max<int64_t>(1, row_bytes), 1,
                                      std::max<int64_t>(1, h.out));
     for (int64_t i = 0; i < block_rows; ++i) {
-      a_seg.push_back(i * h.stride * width * c.in_c);
-      b_seg.push_back(i * w.out * c.out_c);
+      a_seg.push_back(i * h.stride * width * pixel);
+      b_seg.push_back(i * w.out * c.out_pitch);
     }
   }
 
@@ -61,30 +63,31 @@ struct KernelGradient {
     for (int64_t q = 0; q < h.out; q += block_rows) {
       const int64_t rows = std::min(block_rows, h.out - q);
       const int64_t top = q * h.stride - h.pad;
-      const T* source = x + (padded ? 0 : top * width * conv.in_c);
+      const T* source = x + (padded ? 0 : top * width * pixel);
       if (padded) {
-        copy_padded_rows(x, h.in, w.in, conv.in_c, top, top + buffer_rows(rows), -w.pad, width,
-                         buffer);
+        copy_padded_rows(x, h.in, w.in, conv.in_c, conv.in_pitch, top, top + buffer_rows(rows),
+                         -w.pad, width, buffer);
         source = buffer;
       }
       for (int64_t i = i0; i < i1; ++i)
         for (int64_t j = 0; j < per_row; ++j)
           for (int64_t g = 0; g < conv.groups; ++g)
             kernel->gemm({joined ? w.kernel * gc : gc, gn, rows, w.out,
-                          source + (i * h.dilation * width + j * w.dilation) * conv.in_c + g * gc,
-                          1, w.stride * conv.in_c, a_seg.data(),
-                          dy + q * w.out * conv.out_c + g * gn, kernel->nr, conv.out_c,
-                          b_seg.data(), dw + (i * w.kernel + j) * gc * conv.out_c + g * gn,
-                          conv.out_c, accumulate || q > 0, nullptr, false});
+                          source + (i * h.dilation * width + j * w.dilation) * pixel + g * gc, 1,
+                          w.stride * pixel, a_seg.data(), dy + q * w.out * conv.out_pitch + g * gn,
+                          kernel->nr, conv.out_pitch, b_seg.data(),
+                          dw + (i * w.kernel + j) * gc * conv.out_c + g * gn, conv.out_c,
+                          accumulate || q > 0, nullptr, false});
     }
   }
 };
 
 template <typename T>
 void lower_grad_kernel_of(Lowering& l) {
-  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
+  const Conv2D conv = conv_of(l, l.x(0), l.x(2), l.x(1));
   auto grad = std::make_shared<const KernelGradient<T>>(&kernels<T>(), conv);
-  const int64_t x_size = row_size(l.x_shape(0)), dy_size = row_size(l.x_shape(1));
+  const int64_t x_size = conv.h.in * conv.w.in * conv.in_pitch;
+  const int64_t dy_size = conv.h.out * conv.w.out * conv.out_pitch;
   const int64_t size = element_count(l.y_shape()), lanes = l.lanes(conv.batch);
   const int64_t kernel_rows = conv.h.kernel;
   if (conv.batch * conv.h.out * conv.w.out == 0) return lower_zero(l, l.y(), size);
@@ -128,7 +131,7 @@ void lower_grad_kernel_of(Lowering& l) {
 }  // namespace
 
 void lower_conv2d_grad_kernel(Lowering& l) {
-  const Conv2D conv = conv_of(l, l.x_shape(0), l.x_shape(2));
+  const Conv2D conv = conv_of(l, l.x(0), l.x(2), l.x(1));
   if (is_pointwise(conv)) return lower_pointwise_grad_kernel(l, l.x(0), l.x(1), conv);
   if (pays_across(conv, ConvDirection::kKernel, l.dtype(), false))
     return lower_across_grad_kernel(l, conv);

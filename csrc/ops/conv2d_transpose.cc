@@ -58,7 +58,7 @@ int64_t work(const OpContext& c) {
 
 void lower(Lowering& l) {
   lower_conv2d_input(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor,
-                     conv_of(l, l.y_shape(), l.x_shape(1)));
+                     conv_of(l, l.y(), l.x(1), l.x(0)));
 }
 
 void gradient(GradientContext& g) {
@@ -80,6 +80,8 @@ bool register_all() {
   def.lower = lower;
   def.gradient = gradient;
   def.work = work;
+  def.pitched_inputs = 1;
+  def.pitched_output = true;
   return register_op(def);
 }
 

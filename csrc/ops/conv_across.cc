@@ -55,13 +55,14 @@ int64_t out_pixels(const Conv2D& conv) { return conv.h.out * conv.w.out; }
 // Rows of a copy lie apart by this, not by a power of two: their lines would collide.
 int64_t copy_pitch(int64_t channels) { return round_up(channels, 16) + 16; }
 
-// Copies channels [c0, c0 + n) of all images from (image, pixel, channel) to (pixel, image, n).
+// Copies channels [c0, c0 + n) of all images from (image, pixel, channel), pixels lying x_pitch
+// elements apart, to (pixel, image, n).
 template <typename T>
-void gather_pixels(const T* x, int64_t images, int64_t pixels, int64_t channels, int64_t c0,
+void gather_pixels(const T* x, int64_t images, int64_t pixels, int64_t x_pitch, int64_t c0,
                    int64_t n, int64_t pitch, T* to) {
   for (int64_t i = 0; i < images; ++i)
     for (int64_t p = 0; p < pixels; ++p)
-      std::copy_n(x + (i * pixels + p) * channels + c0, n, to + (p * images + i) * pitch);
+      std::copy_n(x + (i * pixels + p) * x_pitch + c0, n, to + (p * images + i) * pitch);
 }
 
 // One task is a block of the result's channels.
@@ -75,6 +76,8 @@ class Across {
         to_(backward ? in_pixels(conv) : out_pixels(conv)),
         k_(backward ? conv.out_c : conv.in_c),
         n_(backward ? conv.in_c : conv.out_c),
+        x_pitch_(backward ? conv.out_pitch : conv.in_pitch),
+        y_pitch_(backward ? conv.in_pitch : conv.out_pitch),
         rs_(backward ? 1 : conv.out_c),
         cs_(backward ? conv.out_c : 1),
         pitch_(copy_pitch(k_)),
@@ -91,7 +94,7 @@ class Across {
            int64_t task, T* workspace) const {
     const int64_t column = task * width_, columns = std::min(width_, n_ - column);
     T *copy = workspace, *sums = copy + copy_size(), *panels = sums + sums_size();
-    gather_pixels(x, images_, from_, k_, 0, k_, pitch_, copy);
+    gather_pixels(x, images_, from_, x_pitch_, 0, k_, pitch_, copy);
     for (int64_t r = 0; r < to_ * images_; ++r) {
       if (bias == nullptr)
         std::fill_n(sums + r * width_, columns, T(0));
@@ -116,7 +119,7 @@ class Across {
     for (int64_t p = 0; p < to_; ++p)
       for (int64_t i = 0; i < images_; ++i) {
         const T* row = sums + (p * images_ + i) * width_;
-        T* out = y + (i * to_ + p) * n_ + column;
+        T* out = y + (i * to_ + p) * y_pitch_ + column;
         if (epilogue.relu)
           kernel_->unary[static_cast<int>(Unary::k_relu)](row, out, columns, epilogue.attrs);
         else
@@ -131,8 +134,10 @@ class Across {
 
   const KernelTable<T>* kernel_;
   int64_t images_, from_, to_;  // pixels of an image of x and of y
-  int64_t k_, n_, rs_, cs_;     // B(k, n) = w[cell][k * rs + n * cs]
-  int64_t pitch_, width_;       // of the copy of x; columns of a task
+  int64_t k_, n_;
+  int64_t x_pitch_, y_pitch_;  // elements between pixels
+  int64_t rs_, cs_;            // B(k, n) = w[cell][k * rs + n * cs]
+  int64_t pitch_, width_;      // of the copy of x; columns of a task
   std::vector<Run> runs_;
 };
 
@@ -187,9 +192,9 @@ class AcrossGradient {
     const int64_t channels = std::min(height_, conv_.in_c - c);
     const int64_t filters = std::min(width_, conv_.out_c - k), nr = kernel_->nr;
     T *a = workspace, *b = a + x_rows_ * pitch_, *rows = b + dy_rows_ * width_;
-    gather_pixels(x, conv_.batch, in_pixels(conv_), conv_.in_c, c, channels, pitch_, a);
-    gather_pixels(dy, conv_.batch, out_pixels(conv_), conv_.out_c, k, filters, pitch_of_filters(),
-                  rows);
+    gather_pixels(x, conv_.batch, in_pixels(conv_), conv_.in_pitch, c, channels, pitch_, a);
+    gather_pixels(dy, conv_.batch, out_pixels(conv_), conv_.out_pitch, k, filters,
+                  pitch_of_filters(), rows);
     kernel_->pack_b(rows, pitch_of_filters(), 1, dy_rows_, filters, b);
     for (size_t cell = 0; cell + 1 < first_.size(); ++cell) {
       const size_t first = first_[cell];

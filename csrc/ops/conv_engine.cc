@@ -34,17 +34,17 @@ void ConvEngine<T>::prepare(int64_t blocks) {
   const int64_t last_column = (max_w - 1) * s_.step_w + high_w_;
   const bool outside = low_h_ < 0 || low_w_ < 0 || last_row >= s_.in_h || last_column >= s_.in_w;
   const auto element = static_cast<int64_t>(sizeof(T));
-  const bool collide = s_.step_w * s_.in_c * element % 4096 == 0 && s_.group_n >= kCopyFilters &&
-                       max_w > (s_.step_w > 1 ? kWays : 1);
+  const bool collide = s_.step_w * s_.in_pixel * element % 4096 == 0 &&
+                       s_.group_n >= kCopyFilters && max_w > (s_.step_w > 1 ? kWays : 1);
   buffered_ = outside || collide;
   picked_ = collide && !outside && s_.passes.size() == 1 && s_.passes[0].taps.size() == 1;
-  pixel_ = collide ? s_.in_c + 64 / element : s_.in_c;
+  pixel_ = collide ? s_.in_c + 64 / element : buffered_ ? s_.in_c : s_.in_pixel;
   step_h_ = picked_ ? 1 : s_.step_h;
   step_w_ = picked_ ? 1 : s_.step_w;
   width_ = picked_ ? max_w : buffered_ ? last_column - low_w_ + 1 : s_.in_w;
 
   const int64_t span = high_h_ - low_h_ + 1;
-  const int64_t row_bytes = width_ * pixel_ * element;
+  const int64_t row_bytes = width_ * (buffered_ ? pixel_ : s_.in_c) * element;
   const int64_t fitting = (kBlockBytes / std::max<int64_t>(1, row_bytes) - span) / step_h_ + 1;
   block_rows_ = std::max<int64_t>(1, std::min(max_h, std::max<int64_t>(fitting, 4)));
   // More blocks of rows, then of filters, if the image is to be shared.
@@ -94,7 +94,7 @@ void ConvEngine<T>::prepare(int64_t blocks) {
 template <typename T>
 void ConvEngine<T>::fill_buffer(const T* in, int64_t q0, T* buffer) const {
   if (!picked_) {
-    copy_padded_rows(in, s_.in_h, s_.in_w, s_.in_c, q0 * s_.step_h + low_h_,
+    copy_padded_rows(in, s_.in_h, s_.in_w, s_.in_c, s_.in_pixel, q0 * s_.step_h + low_h_,
                      (q0 + block_rows_ - 1) * s_.step_h + high_h_ + 1, low_w_, width_, buffer,
                      pixel_ - s_.in_c);
     return;
@@ -102,7 +102,7 @@ void ConvEngine<T>::fill_buffer(const T* in, int64_t q0, T* buffer) const {
   const int64_t q1 = std::min(q0 + block_rows_, s_.passes[0].out_h);
   for (int64_t q = q0; q < q1; ++q)
     for (int64_t p = 0; p < width_; ++p, buffer += pixel_)
-      std::copy_n(in + (q * s_.step_h * s_.in_w + p * s_.step_w) * s_.in_c, s_.in_c, buffer);
+      std::copy_n(in + (q * s_.step_h * s_.in_w + p * s_.step_w) * s_.in_pixel, s_.in_c, buffer);
 }
 
 template <typename T>
@@ -118,7 +118,7 @@ void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
       fill_buffer(in, q0, workspace);
       source = workspace;
     } else {
-      source += q0 * s_.step_h * width_ * s_.in_c;
+      source += q0 * s_.step_h * width_ * s_.in_pixel;
     }
     for (size_t p = 0; p < s_.passes.size(); ++p) {
       const ConvPass& pass = s_.passes[p];
@@ -164,7 +164,7 @@ void ConvEngine<T>::run_rows(const ConvPass& pass, size_t index, const T* in, co
   }
   if (!epilogue.is_pass()) return;
   // Only forward passes, whose output rows are contiguous, carry an epilogue.
-  if (panels == panels_) {
+  if (panels == panels_ && pass.out_pixel == s_.groups * s_.group_n) {
     for (int64_t q = q0; q < q1; ++q)
       epilogue.apply(out + pass.out_offset + q * pass.out_row, pass.out_w * pass.out_pixel);
     return;

@@ -33,7 +33,7 @@ struct ConvPass {
 
 struct ConvShape {
   int64_t in_h, in_w, in_c;  // image and all its channels
-  int64_t out_size;          // elements of one output image
+  int64_t in_pixel;          // elements between its pixels
   int64_t groups, group_c, group_n;
   int64_t step_h, step_w;
   std::vector<ConvPass> passes;
@@ -92,10 +92,10 @@ class ConvEngine {
 };
 
 // Copies rows [r0, r1) x columns [c0, c0 + width) of an image, zero where they lie outside. Pixels
-// of the copy are c + gap elements apart.
+// of the image are `from_pixel` elements apart, those of the copy c + gap.
 template <typename T>
-void copy_padded_rows(const T* in, int64_t in_h, int64_t in_w, int64_t c, int64_t r0, int64_t r1,
-                      int64_t c0, int64_t width, T* to, int64_t gap = 0) {
+void copy_padded_rows(const T* in, int64_t in_h, int64_t in_w, int64_t c, int64_t from_pixel,
+                      int64_t r0, int64_t r1, int64_t c0, int64_t width, T* to, int64_t gap = 0) {
   const int64_t pixel = c + gap, pitch = width * pixel;
   const int64_t left = std::min(width, std::max<int64_t>(0, -c0));
   const int64_t from = c0 + left;
@@ -106,12 +106,13 @@ void copy_padded_rows(const T* in, int64_t in_h, int64_t in_w, int64_t c, int64_
       continue;
     }
     std::memset(to, 0, static_cast<size_t>(left * pixel) * sizeof(T));
-    const T* source = in + (r * in_w + from) * c;
+    const T* source = in + (r * in_w + from) * from_pixel;
     T* target = to + left * pixel;
-    if (gap == 0) {
+    if (pixel == from_pixel && gap == 0) {
       std::memcpy(target, source, static_cast<size_t>(body * c) * sizeof(T));
     } else {
-      for (int64_t i = 0; i < body; ++i) std::copy_n(source + i * c, c, target + i * pixel);
+      for (int64_t i = 0; i < body; ++i)
+        std::copy_n(source + i * from_pixel, c, target + i * pixel);
     }
     std::memset(target + body * pixel, 0,
                 static_cast<size_t>((width - left - body) * pixel) * sizeof(T));

@@ -33,13 +33,15 @@ class PlanarConv {
            int64_t begin, int64_t end, T* workspace) const;
 
  private:
-  void fill_planes(const T* in, int64_t top, int64_t rows, T* planes) const;
+  // Input rows [top, top + rows) as planes; packed: room for a row of pixels.
+  void fill_planes(const T* in, int64_t top, int64_t rows, T* planes, T* packed) const;
 
   const KernelTable<T>* kernel_;
   bool fits_;  // unit strides, one group, few filters
   int64_t in_h_, in_w_, in_c_, out_h_, out_w_, out_c_, taps_;
-  int64_t top_, left_;       // input cell of the first tap of output (0, 0)
-  int64_t span_h_, span_w_;  // cells that the taps reach over
+  int64_t in_pixel_, out_pixel_;  // elements between pixels
+  int64_t top_, left_;            // input cell of the first tap of output (0, 0)
+  int64_t span_h_, span_w_;       // cells that the taps reach over
   int64_t step_w_;
   bool direct_ = false;  // the input is its own plane
   int64_t pitch_ = 0, block_rows_ = 1, row_blocks_ = 1, plane_ = 0, out_plane_ = 0;

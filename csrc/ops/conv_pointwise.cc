@@ -20,14 +20,15 @@ void each_picked(const Window& h, const Window& w, F f) {
 // Adds the step that copies the picked pixels of x and returns them as (batch, h.out, w.out, c).
 TensorId lower_pick(Lowering& l, TensorId x, const Conv2D& conv) {
   const TensorId y = l.temp({{conv.batch, conv.h.out, conv.w.out, conv.in_c}, l.dtype()});
-  const int64_t c = conv.in_c, in = conv.h.in * conv.w.in * c, out = conv.h.out * conv.w.out * c;
+  const int64_t c = conv.in_c, pixel = conv.in_pitch, in = conv.h.in * conv.w.in * pixel;
+  const int64_t out = conv.h.out * conv.w.out * c;
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     l.rows("pick", conv.batch, {read(x), write(y)}, conv.batch * out,
            [=, h = conv.h, w = conv.w](const Call& call) {
              for (int64_t i = 0; i < call.count(); ++i)
                each_picked(h, w, [&](int64_t from, int64_t to) {
-                 std::copy_n(call.at<T>(0) + i * in + from * c, c,
+                 std::copy_n(call.at<T>(0) + i * in + from * pixel, c,
                              call.at<T>(1) + i * out + to * c);
                });
            });

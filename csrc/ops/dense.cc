@@ -61,7 +61,7 @@ void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const Dens
   // Rows of w at a time: a stream each for the prefetcher, or more if they are short.
   const int64_t stride = round_up(std::max<int64_t>(8, 2048 / s.n), 8);
   const KernelTable<T>* kernel = &kernels<T>();
-  const int64_t m = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
+  const int64_t m = s.rows(), k = s.k, n = s.n, nr = kernel->nr, ldx = l.pitch(x), ldy = l.pitch(y);
   const int64_t depth = round_up(ceil_div(k, kParts), stride), parts = ceil_div(k, depth);
   const TensorId sums = l.temp({{parts, m, n}, l.dtype()});
   l.tasks(l.def().name.c_str(), parts, {read_whole(x), read_whole(w), write_whole(sums)}, m * k * n,
@@ -70,7 +70,7 @@ void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const Dens
             const int64_t first = c.begin * depth, last = std::min(k, c.end * depth);
             T* part = c.at<T>(2) + c.begin * m * n;
             for (int64_t i = first; i < last; i += stride)
-              kernel->gemm({m, n, 1, std::min(stride, last - i), c.at<T>(0) + i, k, 1, kZero,
+              kernel->gemm({m, n, 1, std::min(stride, last - i), c.at<T>(0) + i, ldx, 1, kZero,
                             c.at<T>(1) + i * n, nr, n, kZero, part, n, i > first, nullptr, false});
           });
   const RowEpilogue<T> epilogue(l.epilogue());
@@ -78,7 +78,7 @@ void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const Dens
   const bool has_bias = bias != kNoTensor;
   if (has_bias) operands.push_back(read_whole(bias));
   l.tasks("sum_parts", m, std::move(operands), parts * m * n, [=](const Call& c) {
-    T* row = c.at<T>(1) + c.begin * n;
+    T* row = c.at<T>(1) + c.begin * ldy;
     kernel->column_sum(c.at<T>(0) + c.begin * n, parts, n, m * n, row, false);
     if (has_bias) kernel->binary[static_cast<int>(Binary::k_add)](row, c.at<T>(2), row, n, 1, 1);
     if (epilogue.relu) kernel->unary[static_cast<int>(Unary::k_relu)](row, row, n, nullptr);
@@ -94,6 +94,7 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const KernelTable<T>* kernel = &kernels<T>();
   const RowEpilogue<T> epilogue(l.epilogue());
   const int64_t rows = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
+  const int64_t ldx = l.pitch(x), ldy = l.pitch(y);
   // Wide enough that w is read in runs.
   const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), round_up(int64_t{64}, nr),
                                    round_up(int64_t{256}, nr));
@@ -112,11 +113,11 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
               kernel->pack_b(c.at<T>(1) + begin * rs + j * cs, rs, cs, depth, columns, panels);
               for (int64_t i = 0; i < rows; i += height)
                 kernel->gemm({std::min(height, rows - i), columns, 1, depth,
-                              c.at<T>(0) + i * k + begin, k, 1, kZero, panels, depth * nr, nr,
-                              kZero, c.at<T>(2) + i * n + j, n, begin > 0,
+                              c.at<T>(0) + i * ldx + begin, ldx, 1, kZero, panels, depth * nr, nr,
+                              kZero, c.at<T>(2) + i * ldy + j, ldy, begin > 0,
                               last && has_bias ? c.at<T>(3) + j : nullptr, last && epilogue.relu});
             }
-            for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
+            for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * ldy + j, columns);
           })
       .workspace = static_cast<size_t>(block * group) * sizeof(T);
 }
@@ -135,7 +136,7 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const TensorId b = plain ? w : lower_pack(l, w, s.k, s.n, rs, cs);
   const int64_t nr = kernel->nr;
   const RowEpilogue<T> epilogue(l.epilogue());
-  const int64_t k = s.k, n = s.n, per_lead = s.per_lead;
+  const int64_t k = s.k, n = s.n, per_lead = s.per_lead, ldx = l.pitch(x), ldy = l.pitch(y);
   const bool has_bias = bias != kNoTensor;
   const auto matrix = [=](const T* data) {
     return plain ? GemmB<T>::plain(data, rs, nr) : GemmB<T>::packed(data, k, nr);
@@ -143,7 +144,7 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   if (streams_weights(l, s) || l.few_rows(s.lead, macs)) {
     // Cut the columns: every task reads its part of the weights once.
     const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), nr, 8 * nr);
-    const GemmCopy copy = GemmCopy::of(*kernel, std::min(n, group), k, k, 1);
+    const GemmCopy copy = GemmCopy::of(*kernel, std::min(n, group), k, ldx, 1);
     std::vector<Operand> operands = {read_whole(x), read_whole(b), write_whole(y)};
     if (has_bias) operands.push_back(read_whole(bias));
     Step& step = l.tasks(
@@ -152,22 +153,23 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
           const int64_t columns = std::min(n, c.end * group) - j;
           GemmB<T> part = matrix(c.at<T>(1));
           part.data += j / nr * part.panel;
-          gemm_blocked(*kernel, rows, columns, k, c.at<T>(0), k, 1, part, c.at<T>(2) + j, n, false,
-                       has_bias ? c.at<T>(3) + j : nullptr, epilogue.relu, copy, c.workspace);
-          for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * n + j, columns);
+          gemm_blocked(*kernel, rows, columns, k, c.at<T>(0), ldx, 1, part, c.at<T>(2) + j, ldy,
+                       false, has_bias ? c.at<T>(3) + j : nullptr, epilogue.relu, copy,
+                       c.workspace);
+          for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * ldy + j, columns);
         });
     step.workspace = copy.bytes;
     return;
   }
-  const GemmCopy copy = GemmCopy::of(*kernel, n, k, k, 1);
+  const GemmCopy copy = GemmCopy::of(*kernel, n, k, ldx, 1);
   std::vector<Operand> operands = {read(x), read_whole(b), write(y)};
   if (has_bias) operands.push_back(read_whole(bias));
   Step& step = l.rows(l.def().name.c_str(), s.lead, std::move(operands), macs, [=](const Call& c) {
     const int64_t m = c.count() * per_lead;
     T* out = c.at<T>(2);
-    gemm_blocked(*kernel, m, n, k, c.at<T>(0), k, 1, matrix(c.at<T>(1)), out, n, false,
+    gemm_blocked(*kernel, m, n, k, c.at<T>(0), ldx, 1, matrix(c.at<T>(1)), out, ldy, false,
                  has_bias ? c.at<T>(3) : nullptr, epilogue.relu, copy, c.workspace);
-    epilogue.apply(out, m * n);
+    epilogue.apply_rows(out, m, n, ldy);
   });
   step.workspace = copy.bytes;
   if (k * n > kHeavyWeights)
@@ -215,12 +217,12 @@ int64_t work_grad_kernel(const OpContext& c) {
 template <typename T>
 class GradientTile {
  public:
-  GradientTile(const KernelTable<T>* kernel, const DenseShape& s)
-      : kernel_(kernel), s_(s), block_(gemm_block_k(s.rows())) {
+  GradientTile(const KernelTable<T>* kernel, const DenseShape& s, int64_t ldx, int64_t ldy)
+      : kernel_(kernel), s_(s), ldx_(ldx), ldy_(ldy), block_(gemm_block_k(s.rows())) {
     const auto collide = [](int64_t width) {
       return width * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     };
-    copy_ = s.rows() > 64 && (collide(s.k) || collide(s.n));
+    copy_ = s.rows() > 64 && (collide(ldx) || collide(ldy));
     // Tiles of nearly equal height, and some for every thread.
     constexpr int64_t kTiles = 8;
     const int64_t blocks = ceil_div(s.k, 8 * kernel->mr);
@@ -239,15 +241,15 @@ class GradientTile {
     const int64_t m = std::min(height(), s_.k - i), n = std::min(width(), s_.n - j);
     for (int64_t row = 0; row < s_.rows(); row += block_) {
       const int64_t depth = std::min(block_, s_.rows() - row);
-      const T* a = x + row * s_.k + i;
-      int64_t a_cs = s_.k;
-      GemmB<T> b = GemmB<T>::plain(dy + row * s_.n + j, s_.n, kernel_->nr);
+      const T* a = x + row * ldx_ + i;
+      int64_t a_cs = ldx_;
+      GemmB<T> b = GemmB<T>::plain(dy + row * ldy_ + j, ldy_, kernel_->nr);
       if (copy_) {
-        for (int64_t r = 0; r < depth; ++r) std::copy_n(a + r * s_.k, m, buffer + r * height());
+        for (int64_t r = 0; r < depth; ++r) std::copy_n(a + r * ldx_, m, buffer + r * height());
         a = buffer;
         a_cs = height();
         T* packed = buffer + block_ * height();
-        kernel_->pack_b(b.data, s_.n, 1, depth, n, packed);
+        kernel_->pack_b(b.data, ldy_, 1, depth, n, packed);
         b = GemmB<T>::packed(packed, depth, kernel_->nr);
       }
       kernel_->gemm({m, n, 1, depth, a, 1, a_cs, kZero, b.data, b.panel, b.row, kZero,
@@ -258,7 +260,8 @@ class GradientTile {
  private:
   const KernelTable<T>* kernel_;
   DenseShape s_;
-  int64_t block_;  // rows of x and dy
+  int64_t ldx_, ldy_;  // elements between rows of x and dy
+  int64_t block_;      // rows of x and dy
   int64_t height_, width_;
   bool copy_;
 };
@@ -268,6 +271,7 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
                           const DenseShape& s) {
   const KernelTable<T>* kernel = &kernels<T>();
   const int64_t k = s.k, n = s.n, per_lead = s.per_lead, nr = kernel->nr;
+  const int64_t ldx = l.pitch(x), ldy = l.pitch(dy);
   const int64_t macs = s.rows() * k * n;
   if (s.rows() == 0) return lower_zero(l, result, k * n);
   const int64_t lanes = l.lanes(s.lead);
@@ -277,15 +281,15 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
   if (!l.few_rows(s.lead, macs) && (lanes == 1 || lane_sums)) {
     const TensorId dw = lanes == 1 ? result : l.lane_temp({{k, n}, l.dtype()}, s.lead);
     l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
-      gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, k,
-                   GemmB<T>::plain(c.at<T>(1), n, nr), c.at<T>(2), n, !c.first_in_lane, nullptr,
+      gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, ldx,
+                   GemmB<T>::plain(c.at<T>(1), ldy, nr), c.at<T>(2), n, !c.first_in_lane, nullptr,
                    false);
     });
     if (lanes > 1) lower_lane_sum(l, dw, lanes, k * n, result);
     return;
   }
   // Tiles of dw: disjoint, so nothing has to be summed afterwards.
-  const GradientTile<T> tile(kernel, s);
+  const GradientTile<T> tile(kernel, s, ldx, ldy);
   const int64_t tiles_n = ceil_div(n, tile.width());
   l.tasks(name, ceil_div(k, tile.height()) * tiles_n,
           {read_whole(x), read_whole(dy), write_whole(result)}, macs,
@@ -312,13 +316,13 @@ void lower_bias_grad(Lowering& l) {
     using T = typename decltype(tag)::type;
     const KernelTable<T>* kernel = &kernels<T>();
     const Shape dy = l.x_shape(0);
-    const int64_t rows = dy[0], n = dy.back(), lanes = l.lanes(rows);
+    const int64_t rows = dy[0], n = dy.back(), lanes = l.lanes(rows), ld = l.pitch(l.x(0));
     const int64_t per_row = row_size(dy) / std::max<int64_t>(1, n);
     if (element_count(dy) == 0) return lower_zero(l, l.y(), n);
     const TensorId db = lanes == 1 ? l.y() : l.lane_temp({{n}, l.dtype()}, rows);
     l.rows(
         "bias_grad", rows, {read(l.x(0)), write_lane(db)}, element_count(dy), [=](const Call& c) {
-          kernel->column_sum(c.at<T>(0), c.count() * per_row, n, n, c.at<T>(1), !c.first_in_lane);
+          kernel->column_sum(c.at<T>(0), c.count() * per_row, n, ld, c.at<T>(1), !c.first_in_lane);
         });
     if (lanes > 1) lower_lane_sum(l, db, lanes, n, l.y());
   });
@@ -335,6 +339,8 @@ bool register_all() {
   def.work = work;
   def.takes_epilogue = true;
   def.folds_channels = true;
+  def.pitched_inputs = 1;
+  def.pitched_output = true;
   register_op(def);
 
   OpDef input;
@@ -344,6 +350,7 @@ bool register_all() {
   input.lower = lower_grad_input;
   input.work = work_grad_input;
   input.internal = true;
+  input.pitched_inputs = 1;
   register_op(input);
 
   OpDef kernel;
@@ -353,6 +360,7 @@ bool register_all() {
   kernel.lower = lower_grad_kernel;
   kernel.work = work_grad_kernel;
   kernel.internal = true;
+  kernel.pitched_inputs = 3;
   register_op(kernel);
 
   OpDef bias;
@@ -360,6 +368,9 @@ bool register_all() {
   bias.infer = infer_bias_grad;
   bias.lower = lower_bias_grad;
   bias.internal = true;
+  // Narrower rows that lie apart would be summed in another order.
+  bias.pitched_inputs = 1;
+  bias.can_pitch = [](const OpContext& c) { return c.shape(0).back() >= 16; };
   return register_op(bias);
 }
 

@@ -132,6 +132,11 @@ struct RowEpilogue {
     return sums && residual != nullptr ? residual + (y - result) : nullptr;
   }
   bool is_pass() const { return function != nullptr || (residual != nullptr && !sums); }
+  // The same for rows of n elements that lie ld apart.
+  void apply_rows(T* y, int64_t rows, int64_t n, int64_t ld) const {
+    if (ld == n) return apply(y, rows * n);
+    for (int64_t i = 0; i < rows; ++i) apply(y + i * ld, n);
+  }
   void apply(T* y, int64_t n) const {
     constexpr int64_t kBlock = 2048;  // still in the L1 cache for the function
     const bool add = residual != nullptr && !sums;

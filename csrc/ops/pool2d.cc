@@ -18,8 +18,8 @@ PoolShape make_pool(const OpContext& c, const Shape& x) {
   const Window w = make_window(c, x[2], size[1], strides[1], 1, padding);
   c.require(c.def.id != kMax || (size[0] <= 256 && size[0] * size[1] <= 256),
             "windows of more than 256 cells are not supported.");
-  return {x[0],     x[1],     x[2],     x[3],     h.out, w.out,
-          h.kernel, w.kernel, h.stride, w.stride, h.pad, w.pad};
+  return {x[0],     x[1],     x[2],     x[3],  h.out, w.out, h.kernel,
+          w.kernel, h.stride, w.stride, h.pad, w.pad, x[3],  x[3]};
 }
 
 // The result and, for the maximum, the winning cells: one byte an element, four to an int32.
@@ -32,9 +32,12 @@ std::vector<TensorSpec> infer(const OpContext& c) {
   return specs;
 }
 
-PoolShape pool_of(Lowering& l, const Shape& x) {
-  const std::vector<TensorSpec> specs = {{x, l.dtype()}};
-  return make_pool({l.def(), l.attrs(), specs}, x);
+PoolShape pool_of(Lowering& l, TensorId x, TensorId y) {
+  const std::vector<TensorSpec> specs = {l.spec(x)};
+  PoolShape s = make_pool({l.def(), l.attrs(), specs}, specs[0].shape);
+  s.x_pixel = l.pitch(x);
+  s.y_pixel = l.pitch(y);
+  return s;
 }
 
 int64_t cells(const PoolShape& s) { return s.n * s.oh * s.ow * s.c * s.kh * s.kw; }
@@ -44,12 +47,12 @@ int64_t work(const OpContext& c) { return cells(make_pool(c, c.shape(0))); }
 template <typename T>
 void lower_of(Lowering& l) {
   const KernelTable<T>* k = &kernels<T>();
-  const PoolShape s = pool_of(l, l.x_shape(0));
+  const PoolShape s = pool_of(l, l.x(0), l.y());
   const bool max = l.def().id == kMax;
   const bool keep_index = max && l.is_read(l.y(1));
   if (!keep_index && l.few_rows(s.n, cells(s))) {
     // Few images: output rows are the pieces. The window geometry moves with the row.
-    const int64_t x_size = s.h * s.w * s.c, y_row = s.ow * s.c;
+    const int64_t x_row = s.w * s.x_pixel, y_row = s.ow * s.y_pixel;
     l.tasks(l.def().name.c_str(), s.n * s.oh, {read_whole(l.x(0)), write_whole(l.y())}, cells(s),
             [=](const Call& c) {
               for (int64_t t = c.begin; t < c.end; ++t) {
@@ -59,7 +62,7 @@ void lower_of(Lowering& l) {
                 row.n = row.oh = 1;
                 row.h = s.h - first;
                 row.pt = first - top;
-                const T* x = c.at<T>(0) + image * x_size + first * s.w * s.c;
+                const T* x = c.at<T>(0) + (image * s.h + first) * x_row;
                 T* y = c.at<T>(1) + t * y_row;
                 if (max)
                   k->max_pool(row, x, y, nullptr);
@@ -79,8 +82,8 @@ void lower_of(Lowering& l) {
     // Image by image: an image's index bytes are padded to whole int32.
     const int64_t y_size = s.oh * s.ow * s.c, stride = ceil_div(y_size, 4) * 4;
     for (int64_t i = 0; i < c.count(); ++i)
-      k->max_pool(part, c.at<T>(0) + i * s.h * s.w * s.c, c.at<T>(1) + i * y_size,
-                  c.at<uint8_t>(2) + i * stride);
+      k->max_pool(part, c.at<T>(0) + i * s.h * s.w * s.x_pixel,
+                  c.at<T>(1) + i * s.oh * s.ow * s.y_pixel, c.at<uint8_t>(2) + i * stride);
   });
 }
 
@@ -101,7 +104,7 @@ std::vector<TensorSpec> infer_grad(const OpContext& c) { return {c.inputs.back()
 int64_t work_grad(const OpContext& c) { return cells(make_pool(c, c.inputs.back().shape)); }
 
 void lower_grad(Lowering& l) {
-  const PoolShape s = pool_of(l, l.y_shape());
+  const PoolShape s = pool_of(l, l.y(), l.x(0));
   const bool max = l.def().id == kMax;
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -114,8 +117,8 @@ void lower_grad(Lowering& l) {
       if (!max) return k->average_pool_grad(part, c.at<T>(0), c.at<T>(1));
       const int64_t y_size = s.oh * s.ow * s.c, stride = ceil_div(y_size, 4) * 4;
       for (int64_t i = 0; i < c.count(); ++i)
-        k->max_pool_grad(part, c.at<T>(0) + i * y_size, c.at<uint8_t>(2) + i * stride,
-                         c.at<T>(1) + i * s.h * s.w * s.c);
+        k->max_pool_grad(part, c.at<T>(0) + i * s.oh * s.ow * s.y_pixel,
+                         c.at<uint8_t>(2) + i * stride, c.at<T>(1) + i * s.h * s.w * s.c);
     });
   });
 }
@@ -131,6 +134,8 @@ bool register_all() {
     def.work = work;
     def.id = op;
     def.recomputable = op == kAverage;
+    def.pitched_inputs = 1;
+    def.pitched_output = true;
     register_op(def);
     def.recomputable = false;
     def.name += "_grad";
@@ -138,6 +143,7 @@ bool register_all() {
     def.shape_only_from = op == kMax ? 2 : 1;
     def.shape_only_to = def.shape_only_from + 1;
     def.internal = true;
+    def.pitched_output = false;
     def.infer = infer_grad;
     def.lower = lower_grad;
     def.gradient = nullptr;

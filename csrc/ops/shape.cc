@@ -1,6 +1,5 @@
-// Operators that move or rename elements without computing: reshape, transpose, concat, cast ...
+// Operators that move or rename elements without computing: reshape, transpose, cast ...
 #include <algorithm>
-#include <cstring>
 
 #include "common/dispatch_dtype.h"
 #include "common/stand_in.h"
@@ -197,119 +196,6 @@ void gradient_transpose(GradientContext& g) {
   g.set(0, g.op("transpose", {g.dy()}, {{"axes", inverse}}));
 }
 
-// -- concat and its pieces
-
-size_t concat_axis(const OpContext& c, size_t of) {
-  const int64_t rank = c.rank(of);
-  const int64_t axis = c.attrs.integer("axis", -1);
-  c.require(axis >= -rank && axis < rank, "axis ", axis, " is out of range.");
-  return static_cast<size_t>(axis < 0 ? axis + rank : axis);
-}
-
-std::vector<TensorSpec> infer_concat(const OpContext& c) {
-  const size_t axis = concat_axis(c, 0);
-  TensorSpec out = c.inputs[0];
-  for (size_t i = 1; i < c.count(); ++i) {
-    c.require(c.inputs[i].dtype == out.dtype && c.rank(i) == c.rank(0),
-              "all inputs must have the same dtype and rank.");
-    for (size_t d = 0; d < out.shape.size(); ++d)
-      c.require(d == axis || c.shape(i)[d] == out.shape[d],
-                "all inputs must agree in every dimension but the axis.");
-    out.shape[axis] += c.shape(i)[axis];
-  }
-  return {out};
-}
-
-// Copies `runs` runs of `length` elements between two row-major tensors that differ in one axis.
-template <typename T>
-void copy_runs(const T* from, int64_t from_step, T* to, int64_t to_step, int64_t runs,
-               int64_t length) {
-  for (int64_t i = 0; i < runs; ++i)
-    std::memcpy(to + i * to_step, from + i * from_step, static_cast<size_t>(length) * sizeof(T));
-}
-
-int64_t product(const Shape& shape, size_t begin, size_t end) {
-  int64_t result = 1;
-  for (size_t i = begin; i < end; ++i) result *= shape[i];
-  return result;
-}
-
-void lower_concat(Lowering& l) {
-  const Shape out = l.y_shape();
-  std::vector<TensorSpec> specs;
-  for (size_t i = 0; i < l.count(); ++i) specs.push_back({l.x_shape(i), l.x_dtype(i)});
-  const size_t axis = concat_axis({l.def(), l.attrs(), specs}, 0);
-  const int64_t inner = product(out, axis + 1, out.size());
-  std::vector<int64_t> lengths;
-  for (const TensorSpec& spec : specs) lengths.push_back(spec.shape[axis] * inner);
-  dispatch_any(l.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const int64_t step = out[axis] * inner;
-    std::vector<Operand> operands;
-    const bool rows = axis > 0;
-    for (size_t i = 0; i < l.count(); ++i)
-      operands.push_back(rows ? read(l.x(i)) : read_whole(l.x(i)));
-    operands.push_back(rows ? write(l.y()) : write_whole(l.y()));
-    const int last = static_cast<int>(l.count());
-    const int64_t runs_per_row = rows ? product(out, 1, axis) : 1;
-    const auto body = [=](const Call& c) {
-      const int64_t runs = rows ? c.count() * runs_per_row : 1;
-      int64_t offset = 0;
-      for (int i = 0; i < last; ++i) {
-        const int64_t length = lengths[static_cast<size_t>(i)];
-        copy_runs(c.at<T>(i), length, c.at<T>(last) + offset, step, runs, length);
-        offset += length;
-      }
-    };
-    if (rows)
-      l.rows("concat", out[0], std::move(operands), element_count(out), body);
-    else
-      l.tasks("concat", 1, std::move(operands), element_count(out), body);
-  });
-}
-
-void gradient_concat(GradientContext& g) {
-  for (size_t i = 0; i < g.count(); ++i) {
-    if (!g.needs(i)) continue;
-    std::vector<TensorId> inputs = {g.dy()};
-    for (size_t j = 0; j < g.count(); ++j) inputs.push_back(g.x(j));
-    Attrs attrs = g.attrs();
-    attrs.set("piece", static_cast<int64_t>(i));
-    g.set(i, g.op("concat_piece", inputs, attrs));
-  }
-}
-
-// The part of dy that belongs to input `piece` of a concat; the inputs behind dy give shapes.
-std::vector<TensorSpec> infer_piece(const OpContext& c) {
-  return {c.inputs[static_cast<size_t>(c.attrs.integer("piece", 0)) + 1]};
-}
-
-void lower_piece(Lowering& l) {
-  const auto piece = static_cast<size_t>(l.attrs().integer("piece", 0)) + 1;
-  const Shape whole = l.x_shape(0);
-  std::vector<TensorSpec> specs = {{whole, l.dtype()}};
-  const size_t axis = concat_axis({l.def(), l.attrs(), specs}, 0);
-  const int64_t inner = product(whole, axis + 1, whole.size());
-  int64_t offset = 0;
-  for (size_t i = 1; i < piece; ++i) offset += l.x_shape(i)[axis] * inner;
-  const Shape out = l.y_shape();
-  const int64_t length = out[axis] * inner, step = whole[axis] * inner;
-  dispatch_any(l.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const bool rows = axis > 0;
-    const int64_t runs_per_row = rows ? product(out, 1, axis) : 1;
-    const auto body = [=](const Call& c) {
-      copy_runs(c.at<T>(0) + offset, step, c.at<T>(1), length, rows ? c.count() * runs_per_row : 1,
-                length);
-    };
-    if (rows)
-      l.rows("concat_piece", out[0], {read(l.x(0)), write(l.y())}, element_count(out), body);
-    else
-      l.tasks("concat_piece", 1, {read_whole(l.x(0)), write_whole(l.y())}, element_count(out),
-              body);
-  });
-}
-
 // -- broadcast_to
 
 std::vector<TensorSpec> infer_broadcast_to(const OpContext& c) {
@@ -373,7 +259,6 @@ void add(const char* name, std::vector<std::string> attrs,
 }
 
 bool register_all() {
-  constexpr int kAll = 1 << 30;
   add("reshape", {"shape"}, infer_reshape, lower_alias, gradient_reshape);
   add("flatten", {}, infer_flatten, lower_alias, gradient_reshape);
   add("expand_dims", {"axis"}, infer_axis, lower_alias, gradient_reshape);
@@ -383,11 +268,9 @@ bool register_all() {
   add("stop_gradient", {}, infer_same, lower_alias, nullptr);
   add("cast", {"dtype"}, infer_cast, lower_cast, gradient_cast);
   add("transpose", {"axes"}, infer_transpose, lower_transpose, gradient_transpose);
-  add("concat", {"axis"}, infer_concat, lower_concat, gradient_concat, -1);
   add("broadcast_to", {"shape"}, infer_broadcast_to, lower_broadcast_to, gradient_broadcast_to);
   add("broadcast_like", {}, infer_broadcast_like, lower_broadcast_to, gradient_broadcast_to, 2, 2);
   add("reshape_like", {}, infer_reshape_like, lower_alias, nullptr, 2, 2, true);
-  add("concat_piece", {"axis", "piece"}, infer_piece, lower_piece, nullptr, -1, kAll, true);
   return true;
 }
 

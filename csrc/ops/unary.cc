@@ -80,6 +80,8 @@ bool register_all() {
     def.gradient = kUnary[i].from_output ? gradient<true> : gradient<false>;
     def.fusable = true;
     def.recomputable = true;
+    def.pitched_inputs = 1;
+    def.pitched_output = true;
     def.id = i;
     register_op(def);
     def.name += "_grad";
@@ -90,6 +92,7 @@ bool register_all() {
     def.internal = true;
     def.fusable = false;
     def.recomputable = false;
+    def.pitched_inputs = 3;
     register_op(def);
   }
   return true;

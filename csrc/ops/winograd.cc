@@ -39,7 +39,7 @@ class Winograd {
     T* v = workspace;
     T* m = workspace + v_.size();
     const int64_t n = k1 - k0;
-    const TiledImages images{g_.in_h, g_.in_w, g_.in_c, g_.pad_h, g_.pad_w, 6};
+    const TiledImages images{g_.in_h, g_.in_w, g_.in_pitch, g_.pad_h, g_.pad_w, 6};
     for (int64_t t = t0; t < t1; ++t)
       transform_tile(kernel_->winograd_input, in, images, g_.tiles_h(), g_.tiles_w(), t, 0, g_.in_c,
                      v + (t - t0) * v_.row, v_.pitch);
@@ -57,15 +57,15 @@ class Winograd {
   void output(const T* m, int64_t t, int64_t k0, int64_t n, const T* bias, T* out,
               const RowEpilogue<T>& epilogue) const {
     const int64_t image = t / g_.tiles(), top = t % g_.tiles() / g_.tiles_w() * 4;
-    const int64_t left = t % g_.tiles_w() * 4, pitch = g_.out_w * g_.out_c;
+    const int64_t left = t % g_.tiles_w() * 4, pitch = g_.out_w * g_.out_pitch;
     const int64_t rows = std::min<int64_t>(4, g_.out_h - top);
     const int64_t columns = std::min<int64_t>(4, g_.out_w - left);
-    T* y = out + image * g_.out_size() + top * pitch + left * g_.out_c + k0;
-    kernel_->winograd_output(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_c, rows,
+    T* y = out + (image * g_.out_h + top) * pitch + left * g_.out_pitch + k0;
+    kernel_->winograd_output(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_pitch, rows,
                              columns);
     if (!epilogue.is_pass()) return;
     for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j) epilogue.apply(y + i * pitch + j * g_.out_c, n);
+      for (int64_t j = 0; j < columns; ++j) epilogue.apply(y + i * pitch + j * g_.out_pitch, n);
   }
 
   const KernelTable<T>* kernel_;
@@ -172,8 +172,11 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
 
 WinogradGrid winograd_grid(const Conv2D& conv, bool backward) {
   const Window &h = conv.h, &w = conv.w;
-  if (!backward) return {h.in, w.in, conv.in_c, h.out, w.out, conv.out_c, h.pad, w.pad};
-  return {h.out, w.out, conv.out_c, h.in, w.in, conv.in_c, 2 - h.pad, 2 - w.pad};
+  if (backward)
+    return {h.out,     w.out,     conv.out_c, h.in,           w.in,
+            conv.in_c, 2 - h.pad, 2 - w.pad,  conv.out_pitch, conv.in_pitch};
+  return {h.in,       w.in,  conv.in_c, h.out,         w.out,
+          conv.out_c, h.pad, w.pad,     conv.in_pitch, conv.out_pitch};
 }
 
 void lower_winograd(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,

@@ -16,12 +16,11 @@ struct WinogradGrid {
   int64_t in_h, in_w, in_c;
   int64_t out_h, out_w, out_c;
   int64_t pad_h, pad_w;
+  int64_t in_pitch, out_pitch;  // elements between pixels
 
   int64_t tiles_h() const { return ceil_div(out_h, 4); }
   int64_t tiles_w() const { return ceil_div(out_w, 4); }
   int64_t tiles() const { return tiles_h() * tiles_w(); }
-  int64_t in_size() const { return in_h * in_w * in_c; }
-  int64_t out_size() const { return out_h * out_w * out_c; }
 };
 
 WinogradGrid winograd_grid(const Conv2D& conv, bool backward);
@@ -50,7 +49,8 @@ struct FrequencyLayout {
 
 // Images whose tiles of size x size cells lie 4 cells apart, the first one at -pad.
 struct TiledImages {
-  int64_t h, w, c;
+  int64_t h, w;
+  int64_t pitch;  // elements between pixels
   int64_t pad_h, pad_w;
   int64_t size;
 };
@@ -64,7 +64,7 @@ void transform_tile(Transform transform, const T* x, const TiledImages& images, 
   const int64_t left = 4 * (tile % tiles_w) - images.pad_w;
   const TileSpan rows(top, images.size, images.h), columns(left, images.size, images.w);
   const int64_t cell = (image * images.h + top + rows.begin) * images.w + left + columns.begin;
-  transform(x + cell * images.c + c0, images.w * images.c, images.c,
+  transform(x + cell * images.pitch + c0, images.w * images.pitch, images.pitch,
             TileBox{rows.begin, rows.end, columns.begin, columns.end}, channels, v, pitch);
 }
 

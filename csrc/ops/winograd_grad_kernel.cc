@@ -39,8 +39,8 @@ class WinogradGradient {
            int64_t c1, int64_t k0, int64_t k1, T* workspace) const {
     static constexpr int64_t kZero[1] = {0};
     T *v = workspace, *d = v + v_.size(), *u = d + d_.size();
-    const TiledImages cells{g_.in_h, g_.in_w, g_.in_c, g_.pad_h, g_.pad_w, 6};
-    const TiledImages results{g_.out_h, g_.out_w, g_.out_c, 0, 0, 4};
+    const TiledImages cells{g_.in_h, g_.in_w, g_.in_pitch, g_.pad_h, g_.pad_w, 6};
+    const TiledImages results{g_.out_h, g_.out_w, g_.out_pitch, 0, 0, 4};
     const int64_t block = ceil_div(t1 - t0, ceil_div(t1 - t0, tiles_));
     for (int64_t b = t0; b < t1; b += block) {
       const int64_t count = std::min(block, t1 - b);

@@ -13,8 +13,8 @@ void test_moments(const KernelTable<T>& kernels, const Buffer<T>& x, int64_t row
                   double spread, double distance) {
   std::vector<double> state(static_cast<size_t>(2 * cols + 1), 0.0);
   const int64_t half = rows / 2;
-  kernels.column_moments(x.data(), half, cols, state.data());
-  kernels.column_moments(x.data() + half * cols, rows - half, cols, state.data());
+  kernels.column_moments(x.data(), cols, half, cols, state.data());
+  kernels.column_moments(x.data() + half * cols, cols, rows - half, cols, state.data());
   expect_equal("count", 0, state.back(), static_cast<double>(rows));
   for (int64_t j = 0; j < cols; ++j) {
     long double mean = 0, deviation = 0;
@@ -44,7 +44,8 @@ void test_maps(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T
   Buffer<T> y(rows * cols), dx(rows * cols);
   for (Buffer<T>* v : {&a, &b, &c, &d}) v->uniform(random);
   for (bool relu : {false, true}) {
-    kernels.column_affine(x.data(), rows, cols, a.data(), b.data(), c.data(), y.data(), relu);
+    kernels.column_affine(x.data(), cols, rows, cols, a.data(), b.data(), c.data(), y.data(), cols,
+                          relu);
     for (int64_t i = 0; i < rows * cols; ++i) {
       const int64_t j = i % cols;
       const Wide<T> want = (Wide<T>(x[i]) - a[j]) * b[j] + c[j];
@@ -52,10 +53,10 @@ void test_maps(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T
     }
   }
   kernels.column_scale(x.data(), rows, cols, b.data(), y.data());
-  kernels.column_norm_grad(x.data(), dy.data(), rows, cols, a.data(), b.data(), c.data(), d.data(),
-                           dx.data());
+  kernels.column_norm_grad(x.data(), cols, dy.data(), cols, rows, cols, a.data(), b.data(),
+                           c.data(), d.data(), dx.data());
   std::vector<double> state(static_cast<size_t>(2 * cols), 1.0);
-  kernels.column_products(x.data(), dy.data(), rows, cols, a.data(), state.data());
+  kernels.column_products(x.data(), cols, dy.data(), cols, rows, cols, a.data(), state.data());
   std::vector<Wide<T>> sums(static_cast<size_t>(2 * cols), 1);
   for (int64_t i = 0; i < rows * cols; ++i) {
     const int64_t j = i % cols;

@@ -125,7 +125,7 @@ void test_pool(const KernelTable<T>& kernels) {
   for (const Geometry& g : kGeometries) {
     for (int c : {1, 2, 3, 4, 6, 8, 9, 15, 16, 17, 32, 33, 64, 100}) {
       const int n = c < 10 ? 2 : 1;
-      const PoolShape s{n, g.h, g.w, c, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.pt, g.pl};
+      const PoolShape s{n, g.h, g.w, c, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.pt, g.pl, c, c};
       Buffer<T> x(int64_t{n} * g.h * g.w * c), dy(int64_t{n} * g.oh * g.ow * c);
       for (Content content : {Content::kTies, Content::kMinusInfinity, Content::kNanAndInfinity}) {
         set_case("pool %s %dx%d window %dx%d stride %dx%d padding %d,%d channels %d content %d",
