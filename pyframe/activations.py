@@ -107,7 +107,7 @@ def silu(x: Any) -> Any:
 
 def hard_silu(x: Any) -> Any:
     """Returns x * hard_sigmoid(x), also called hard_swish."""
-    return x * ops.hard_sigmoid(x)
+    return ops.hard_silu(x)
 
 
 def mish(x: Any) -> Any:
@@ -117,7 +117,7 @@ def mish(x: Any) -> Any:
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """Returns max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron 2017)."""
-    return alpha * ops.elu(x / alpha, 1.0)
+    return ops.celu(x, alpha)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -133,12 +133,12 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 def hard_tanh(x: Any) -> Any:
     """Returns x limited to [-1, 1]."""
-    return ops.clip(x, -1.0, 1.0)
+    return ops.hard_tanh(x)
 
 
 def log_sigmoid(x: Any) -> Any:
     """Returns the logarithm of sigmoid(x)."""
-    return -ops.softplus(-x)
+    return ops.log_sigmoid(x)
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:

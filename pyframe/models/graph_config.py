@@ -19,11 +19,13 @@ from pyframe.layers.serialization import serialize
 from pyframe.models.graph_operations import is_operation, operation_config, operation_from_config
 from pyframe.models.layer_graph import LayerGraph
 from pyframe.models.model import Model
+from pyframe.models.tensorflow_functions import LAYERS, TensorFlowFunction
 from pyframe.ops.symbolic import Node, Operation, SymbolicTensor
 
 _TENSOR = "__keras_tensor__"
 _ARRAY = "__numpy__"
 _SLICE = ("start", "stop", "step")
+_CONSTANT = "_CONSTANT_VALUE"  # where Keras 2 writes a layer's name: a value stands in its place
 
 
 def graph_config(graph: LayerGraph) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class _Missing(Exception):
 class _GraphReader:
     def __init__(self) -> None:
         self._operations: dict[str, Any] = {}
-        self._calls: dict[str, list[Node]] = {}
+        self._calls: dict[str, list[list[SymbolicTensor]]] = {}  # their outputs
         self._pending: dict[str, list[Any]] = {}
         self._options: dict[str, dict[str, Any]] = {}
         self._old = False
@@ -127,13 +129,15 @@ class _GraphReader:
     def add(self, entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> None:
         """Makes a layer; its calls wait."""
         arguments = {k: v for k, v in entry.items() if k not in ("name", "inbound_nodes")}
+        operation: Any
         if is_operation(entry):
             operation, options = operation_from_config(arguments)
-            name = operation.name
-            self._options[name] = options
+            self._options[operation.name] = options
+        elif entry.get("class_name") in LAYERS:
+            operation = TensorFlowFunction(entry["config"])
         else:
             operation = deserialize(arguments, custom_objects)
-            name = operation.name
+        name = operation.name
         if name in self._operations:
             raise ConfigurationError(f"The configuration has two layers named '{name}'.")
         self._operations[name] = operation
@@ -142,7 +146,7 @@ class _GraphReader:
         self._pending[name] = nodes
         self._old = self._old or any(isinstance(node, list) for node in nodes)
         if isinstance(operation, InputLayer):
-            self._calls[name] = [operation.tensor().node]
+            self._calls[name] = [[operation.tensor()]]
 
     def connect(self) -> None:
         """Makes all calls, each after those whose outputs it needs.
@@ -157,10 +161,10 @@ class _GraphReader:
                 nodes = self._pending[name]
                 while nodes:
                     try:
-                        node = self._call(name, nodes[0])
+                        made = self._call(name, nodes[0])
                     except _Missing:
                         break
-                    self._calls[name].append(node)
+                    self._calls[name].append(made)
                     nodes.pop(0)
                     progress = True
             waiting = [name for name in waiting if self._pending[name]]
@@ -170,7 +174,7 @@ class _GraphReader:
                     "connected."
                 )
 
-    def _call(self, name: str, data: Any) -> Node:
+    def _call(self, name: str, data: Any) -> list[SymbolicTensor]:
         args, kwargs = self._old_arguments(data) if isinstance(data, list) else self._new(data)
         operation = self._operations[name]
         kwargs = {k: v for k, v in kwargs.items() if not (k == "mask" and v is None)}
@@ -178,9 +182,7 @@ class _GraphReader:
             kwargs = {**self._options[name], **kwargs}
             if operation.function.__name__ == "get_item" and isinstance(args[1], list):
                 args[1] = tuple(args[1])  # JSON knows lists only
-        made = nest.flatten(operation(*args, **kwargs))
-        node: Node = made[0].node
-        return node
+        return nest.flatten(operation(*args, **kwargs))
 
     def _new(self, data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         return self._filled(list(data["args"])), self._filled(dict(data["kwargs"]))
@@ -202,13 +204,19 @@ class _GraphReader:
     def _old_arguments(self, data: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         # Keras 2: [[layer, call, output, {arguments by name}], ...], one entry for each tensor.
         entries = [data] if data and isinstance(data[0], str) else data
-        tensors = [self._tensor(entry[:3], counts_making=True) for entry in entries]
+        tensors = [self._old_filled(entry[:3]) for entry in entries]
         kwargs: dict[str, Any] = {}
         for entry in entries:
             for key, value in (entry[3] if len(entry) > 3 else {}).items():
-                place = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
-                kwargs[key] = self._tensor(value, counts_making=True) if place else value
+                kwargs[key] = self._old_filled(value)
         return [tensors[0] if len(tensors) == 1 else tensors], kwargs
+
+    def _old_filled(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        if len(value) == 3 and isinstance(value[0], str):
+            return value[2] if value[0] == _CONSTANT else self._tensor(value, counts_making=True)
+        return [self._old_filled(entry) for entry in value]
 
     def _tensor(self, place: Sequence[Any], counts_making: bool = False) -> SymbolicTensor:
         name, call, output = place
@@ -222,7 +230,7 @@ class _GraphReader:
             call = max(call - 1, 0)
         if not 0 <= call < len(made):
             raise _Missing
-        tensor: SymbolicTensor = made[call].output(output)
+        tensor: SymbolicTensor = made[call][output]
         return tensor
 
     def tensors(self, places: Any) -> Any:

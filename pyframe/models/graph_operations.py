@@ -15,29 +15,37 @@ from pyframe.ops.symbolic import Node, Operation
 # Keras has a class for each function: how many arguments its call takes, the others are its
 # configuration, and in which module it is.
 _UNARY = (
-    "absolute argmax broadcast_to ceil clip cos exp expand_dims expm1 floor log log1p max mean min "
-    "negative ones_like reshape round sign sin sqrt square squeeze sum tanh transpose zeros_like "
-    "concatenate"
+    "absolute all any argmax broadcast_to ceil clip concatenate cos exp expand_dims expm1 flip "
+    "floor isnan log log10 log1p log2 logical_not max mean min moveaxis negative ones_like pad "
+    "ravel reciprocal repeat reshape roll round sign sin split sqrt square squeeze stack std sum "
+    "swapaxes tan tanh tile transpose var zeros_like"
 )
 _BINARY = (
-    "add divide equal greater greater_equal less less_equal matmul maximum minimum multiply "
-    "not_equal power subtract get_item"
+    "add divide dot equal floor_divide get_item greater greater_equal less less_equal logical_and "
+    "logical_or matmul maximum minimum mod multiply not_equal power subtract take"
 )
 _NETWORKS = (
-    "elu gelu hard_sigmoid leaky_relu log_softmax one_hot relu selu sigmoid silu softmax softplus "
-    "softsign"
+    "average_pool celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid "
+    "log_softmax max_pool normalize one_hot relu relu6 selu sigmoid silu softmax softplus softsign"
 )
 _KERAS: dict[str, tuple[str, int]] = {
     **dict.fromkeys(_UNARY.split(), ("numpy", 1)),
     **dict.fromkeys(_BINARY.split(), ("numpy", 2)),
     **dict.fromkeys(_NETWORKS.split(), ("nn", 1)),
     "where": ("numpy", 3),
+    "conv": ("nn", 2),
     "erf": ("math", 1),
+    "logsumexp": ("math", 1),
     "rsqrt": ("math", 1),
     "in_top_k": ("math", 2),
+    "norm": ("linalg", 1),
+    "resize": ("image", 1),
     "cast": ("core", 1),
     "stop_gradient": ("core", 1),
+    "unstack": ("core", 1),
 }
+# Options that Keras gives to the call, by name.
+_OF_THE_CALL = {"pad": "constant_values"}
 _MODULE = "keras.src.ops."
 _OWN_MODULE = "pyframe.ops"
 _ALIASES = {"true_divide": "divide", "abs": "absolute"}
@@ -64,6 +72,10 @@ def operation_config(node: Node) -> tuple[dict[str, Any], tuple[Any, ...], dict[
     module, count = known
     bound = inspect.signature(function).bind(*node.args, **node.kwargs)
     bound.apply_defaults()
+    of_the_call = _OF_THE_CALL.get(function.__name__)
+    options = {key: bound.arguments.pop(key) for key in [of_the_call] if key is not None}
+    if "data_format" in bound.arguments:
+        bound.arguments["data_format"] = "channels_last"  # Keras does not replace None in files
     given = list(bound.arguments.items())
     class_name = node.operation.class_name
     config = {
@@ -72,7 +84,7 @@ def operation_config(node: Node) -> tuple[dict[str, Any], tuple[Any, ...], dict[
         "config": {"name": name, **dict(given[count:])},
         "registered_name": class_name,
     }
-    return config, tuple(value for _, value in given[:count]), {}
+    return config, tuple(value for _, value in given[:count]), options
 
 
 def operation_from_config(config: Mapping[str, Any]) -> tuple[Operation, dict[str, Any]]:
@@ -87,13 +99,14 @@ def operation_from_config(config: Mapping[str, Any]) -> tuple[Operation, dict[st
     function_name = _ALIASES.get(function_name, function_name)
     own = config.get("module") == _OWN_MODULE
     known = function_name in _KERAS or (own and function_name in ops.__all__)
-    function: Callable[..., Any] | None = getattr(ops, function_name) if known else None
+    place = ops.image if function_name == "resize" else ops
+    function: Callable[..., Any] | None = getattr(place, function_name) if known else None
     if function is None or not inspect.isfunction(function):
         raise ConfigurationError(unknown_name("operator", class_name, list(_KERAS)))
     original = inspect.unwrap(function)
     parameters = inspect.signature(original).parameters
     for option in [o for o in options if o not in parameters]:
         # Options that only Keras has must be switched off.
-        if options.pop(option) not in (None, False, -1, 0):
+        if options.pop(option) not in (None, False, -1, 0, "constant"):
             raise ConfigurationError(f"The operator {class_name} has no option '{option}' here.")
     return Operation(original, name), options

@@ -149,8 +149,10 @@ def ceil(x: Any) -> Any:
     return apply("ceil", x)
 
 
-def round(x: Any) -> Any:
-    """Returns the nearest whole number; halves go to the even one."""
+def round(x: Any, decimals: int = 0) -> Any:
+    """Returns the nearest number of so many decimals; halves go to the even one."""
+    if decimals:
+        return divide(round(multiply(x, 10.0**decimals)), 10.0**decimals)
     return apply("round", x)
 
 

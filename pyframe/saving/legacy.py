@@ -162,12 +162,9 @@ def match_optimizer(root: Group, model: Any, path: Any) -> list[Pair]:
         )
     names = group.texts("weight_names")
     stored = [group.dataset(name) for name in names]
-    own = model.optimizer.variables
     if names and names[0].rpartition("/")[2].removesuffix(":0") != "iteration":
         stored = _by_weight(stored, len(model.trainable_weights))
-        if all(variable.shape == () for variable in own):
-            stored = stored[:1]  # SGD without momentum had slots as well
-    return match_in_order(own, stored, str(path))
+    return match_in_order(model.optimizer.variables, stored, str(path))
 
 
 def _by_weight(stored: list[Dataset], weights: int) -> list[Dataset]:

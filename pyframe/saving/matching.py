@@ -157,8 +157,11 @@ def match_in_order(own: Sequence[Variable], stored: Sequence[Stored], what: str)
         ModelFormatError: if they do not fit.
     """
     own = list(own)
-    if len(own) > 2 and own[1].shape == () and len(stored) > 1 and stored[1].shape != ():
+    without_rate = len(stored) > 1 and stored[1].shape != ()
+    if len(own) > 2 and own[1].shape == () and without_rate:
         del own[1]
+    if without_rate and stored[0].shape == () and all(v.shape == () for v in own):
+        stored = stored[:1]  # SGD without momentum has slots in Keras 2
     if stored and stored[0].shape != ():  # RMSprop and others of Keras 1 do not save the counter
         own = [v for v in own if v.shape != ()]
     if len(stored) <= 2 and [d.shape for d in stored] == [()] * len(stored):

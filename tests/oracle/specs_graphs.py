@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 CLASSES = 3
 
 
@@ -51,6 +53,28 @@ def parts(k: Any) -> Any:
     image = k.ops.reshape(both, (-1, 4, 3))
     rows = image[:, ::-2, 1:] * hidden[:, None, :2]
     x = k.ops.concatenate([rows[:, 0], image[:, -1], both[..., 3:9:2]], axis=-1)
+    return k.Model([a, b], k.layers.Dense(2, name="size")(x), name="net")
+
+
+def more_operators(k: Any) -> Any:
+    a, b, both, _ = _two_towers(k)
+    o = k.ops
+    sizes = [o.std(both, axis=-1, keepdims=True), o.var(both, axis=1, keepdims=True)]
+    sizes += [o.norm(x, axis=-1, keepdims=True) for x in (both, o.norm(b, 1, -1, True) + a)]
+    sizes += [o.logsumexp(both * 9, axis=1, keepdims=True)]
+    units = [o.relu6(a * 4), o.hard_silu(a * 2), o.hard_tanh(b * 2), o.celu(a, 0.5)]
+    units += [o.log_sigmoid(b), o.normalize(a), o.mod(a, 0.7), o.round(b, 1), o.reciprocal(b - 9)]
+    units += [o.roll(a, 1, axis=1), o.flip(b, axis=1), o.take(a, [0, 2], axis=1)]
+    units += [o.dot(b, np.array([[1.0], [0.5], [2.0], [-1.0]], "float32")), o.log2(o.abs(a) + 1)]
+    image = o.stack([a, o.tile(b, (1, 1)), o.repeat(a, 2, axis=1)[:, ::2]], axis=2)
+    image = o.pad(image, [[0, 0], [0, 0], [1, 0]], constant_values=0.5)[..., None]
+    image = o.moveaxis(o.swapaxes(image, 1, 2), 1, 2)
+    image = o.max_pool(image, 2, 1) - o.average_pool(image, 2, 1) + o.image.resize(image, (3, 3))
+    left, right = o.split(both, [5], axis=1)
+    units += [left, o.unstack(o.expand_dims(right, 2), axis=2)[0], o.reshape(image, (-1, 9))]
+    either = o.logical_or(a > 0.5, o.logical_not(o.logical_and(a > 0, b > 0)))
+    units += [o.cast(either, "float32"), o.cast(o.any(b > 1, axis=1, keepdims=True), "float32")]
+    x = 0.05 * o.concatenate(sizes + units, axis=1)
     return k.Model([a, b], k.layers.Dense(2, name="size")(x), name="net")
 
 
@@ -135,6 +159,7 @@ _SPARSE = "sparse_categorical_crossentropy"
 GRAPH_CASES = [
     GraphCase("operators", operators),
     GraphCase("parts", parts),
+    GraphCase("more_operators", more_operators),
     GraphCase("nested_models", nested_models, targets=[5, 2]),
     GraphCase("frozen", frozen, ("a",)),
     GraphCase("partly_frozen", partly_frozen, ("a",)),
