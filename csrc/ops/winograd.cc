@@ -10,39 +10,53 @@ namespace {
 // Frequencies of inputs and products of a block of tiles should fit the L2 cache beside the
 // kernel's panels, if that leaves enough tiles for a product.
 constexpr int64_t kBlockBytes = 512 * 1024;
-constexpr int64_t kLargeKernelBytes = 8 << 20;
+// Where few blocks would all read a kernel of this size, or one from memory, the frequencies of all
+// tiles, up to so many bytes of them, are computed in a step of their own; then the filters are
+// cut.
+constexpr int64_t kLargeKernelBytes = 8 << 20, kSharedKernelBytes = 2 << 20;
+constexpr int64_t kSharedBytes = 12 << 20;
+constexpr int64_t kTasks = 16;       // enough for some threads to end together
+constexpr int64_t kTileRows = 14;    // of the tallest register tile
+constexpr int64_t kMostTiles = 112;  // of a block
 
 // What a thread does at a time: `tiles` tiles, `columns` filters.
 struct WinogradBlocks {
   int64_t tiles, columns;
+  bool shared;  // the frequencies of all tiles are there
 };
 
 template <typename T>
 class Winograd {
  public:
-  Winograd(const KernelTable<T>* kernel, const WinogradGrid& grid, const WinogradBlocks& blocks)
+  Winograd(const KernelTable<T>* kernel, const WinogradGrid& grid, int64_t tiles,
+           const WinogradBlocks& blocks)
       : kernel_(kernel),
         g_(grid),
         blocks_(blocks),
         u_(ceil_div(grid.out_c, kernel->nr) * grid.in_c, kernel->nr, kernel->nr),
-        v_(blocks.tiles, grid.in_c, kernel->lanes),
+        v_(blocks.shared ? tiles : blocks.tiles, grid.in_c, kernel->lanes),
         m_(blocks.tiles, blocks.columns, kernel->lanes) {}
 
   const WinogradBlocks& blocks() const { return blocks_; }
   const WinogradGrid& grid() const { return g_; }
   const FrequencyLayout& u() const { return u_; }
-  size_t workspace() const { return static_cast<size_t>(v_.size() + m_.size()) * sizeof(T); }
+  const FrequencyLayout& v() const { return v_; }
+  size_t workspace() const {
+    return static_cast<size_t>((blocks_.shared ? 0 : v_.size()) + m_.size()) * sizeof(T);
+  }
 
-  // Columns [k0, k1) of tiles [t0, t1), which are counted over all images.
-  void run(const T* in, const T* u, const T* bias, T* out, const RowEpilogue<T>& epilogue,
-           int64_t t0, int64_t t1, int64_t k0, int64_t k1, T* workspace) const {
-    T* v = workspace;
-    T* m = workspace + v_.size();
-    const int64_t n = k1 - k0;
+  // Tiles, which are counted over all images, [t0, t1) to frequencies.
+  void transform(const T* in, int64_t t0, int64_t t1, T* v) const {
     const TiledImages images{g_.in_h, g_.in_w, g_.in_pitch, g_.pad_h, g_.pad_w, 6};
-    for (int64_t t = t0; t < t1; ++t)
+    for (int64_t t = t0; t < t1; ++t, v += v_.row)
       transform_tile(kernel_->winograd_input, in, images, g_.tiles_h(), g_.tiles_w(), t, 0, g_.in_c,
-                     v + (t - t0) * v_.row, v_.pitch);
+                     v, v_.pitch);
+  }
+
+  // Columns [k0, k1) of tiles [t0, t1), from their frequencies v.
+  void multiply(const T* v, const T* u, const T* bias, T* out, const RowEpilogue<T>& epilogue,
+                int64_t t0, int64_t t1, int64_t k0, int64_t k1, T* m) const {
+    const int64_t n = k1 - k0;
     for (int64_t f = 0; f < kFrequencies; ++f) {
       const T* panel = u + f * u_.pitch + k0 * g_.in_c;
       gemm_blocked(*kernel_, t1 - t0, n, g_.in_c, v + f * v_.pitch, v_.row, 1,
@@ -51,6 +65,16 @@ class Winograd {
     }
     for (int64_t t = t0; t < t1; ++t)
       output(m + (t - t0) * m_.row, t, k0, n, bias == nullptr ? nullptr : bias + k0, out, epilogue);
+  }
+
+  // Both; `shared` are the frequencies of all tiles, if there are any.
+  void run(const T* in, const T* shared, const T* u, const T* bias, T* out,
+           const RowEpilogue<T>& epilogue, int64_t t0, int64_t t1, int64_t k0, int64_t k1,
+           T* workspace) const {
+    if (shared != nullptr)
+      return multiply(shared + t0 * v_.row, u, bias, out, epilogue, t0, t1, k0, k1, workspace);
+    transform(in, t0, t1, workspace);
+    multiply(workspace, u, bias, out, epilogue, t0, t1, k0, k1, workspace + v_.size());
   }
 
  private:
@@ -109,15 +133,40 @@ TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Frequen
 }
 
 // Blocks for `tiles` tiles that are worked on in a row.
-WinogradBlocks choose_blocks(const WinogradGrid& g, int64_t tiles, int64_t nr, int64_t element) {
+WinogradBlocks row_blocks(const WinogradGrid& g, int64_t tiles, int64_t element) {
   const int64_t kernel_bytes = kFrequencies * g.in_c * g.out_c * element;
   const int64_t fitting = kBlockBytes / (kFrequencies * (g.in_c + g.out_c) * element);
   // A block reads the whole kernel, which pays from some number of tiles on.
-  const int64_t least = kernel_bytes < kLargeKernelBytes ? 28 : 56;
-  const int64_t blocks = ceil_div(tiles, std::max(least, std::min<int64_t>(fitting, 112)));
-  // Where one block is all, the filters are cut, so that there is work for some threads.
-  const int64_t parts = std::min(ceil_div(4, blocks), ceil_div(g.out_c, 64));
-  return {ceil_div(tiles, blocks), std::min(g.out_c, round_up(ceil_div(g.out_c, parts), nr))};
+  const int64_t least = kernel_bytes < kLargeKernelBytes ? 2 * kTileRows : 4 * kTileRows;
+  const int64_t blocks = ceil_div(tiles, std::max(least, std::min(fitting, kMostTiles)));
+  return {ceil_div(tiles, blocks), g.out_c, false};
+}
+
+// Blocks for `tiles` tiles that threads share.
+WinogradBlocks task_blocks(const WinogradGrid& g, int64_t tiles, int64_t nr, int64_t element) {
+  const int64_t cell = kFrequencies * element;
+  const bool shared =
+      cell * g.in_c * g.out_c >= kSharedKernelBytes && cell * g.in_c * tiles <= kSharedBytes;
+  const int64_t columns = shared ? std::min(g.out_c, round_up(int64_t{32}, nr)) : g.out_c;
+  const int64_t parts = ceil_div(g.out_c, columns);
+  const int64_t most = std::max(
+      kTileRows, std::min(kBlockBytes / (cell * ((shared ? 0 : g.in_c) + columns)), kMostTiles));
+  const int64_t wanted = std::min(ceil_div(kTasks, parts), ceil_div(tiles, kTileRows));
+  return {ceil_div(tiles, std::max(ceil_div(tiles, most), wanted)), columns, shared};
+}
+
+// Adds the step that computes the frequencies of all tiles.
+template <typename T>
+TensorId lower_input(Lowering& l, TensorId x, int64_t tiles,
+                     const std::shared_ptr<const Winograd<T>>& engine) {
+  const TensorId v = l.temp({{engine->v().size()}, l.dtype()});
+  const int64_t tasks = std::min(tiles, kTasks);
+  l.tasks("winograd_input", tasks, {read_whole(x), write_whole(v)}, engine->v().size(),
+          [=](const Call& c) {
+            const int64_t t0 = c.begin * tiles / tasks, t1 = c.end * tiles / tasks;
+            engine->transform(c.at<T>(0), t0, t1, c.at<T>(1) + t0 * engine->v().row);
+          });
+  return v;
 }
 
 template <typename T>
@@ -127,12 +176,12 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
   const WinogradGrid grid = winograd_grid(conv, backward);
   const int64_t tiles = grid.tiles(), total = conv.batch * tiles;
   const int64_t lane_rows = ceil_div(conv.batch, l.lanes(conv.batch));
-  const bool split = l.few_rows(conv.batch, conv.macs()) || lane_rows * tiles < 28;
-  const WinogradBlocks blocks =
-      choose_blocks(grid, split ? total : lane_rows * tiles, kernel->nr, sizeof(T));
-  const auto engine = std::make_shared<const Winograd<T>>(
-      kernel, grid, split ? blocks : WinogradBlocks{blocks.tiles, grid.out_c});
+  const bool split = l.few_rows(conv.batch, conv.macs()) || lane_rows * tiles < 2 * kTileRows;
+  const WinogradBlocks blocks = split ? task_blocks(grid, total, kernel->nr, sizeof(T))
+                                      : row_blocks(grid, lane_rows * tiles, sizeof(T));
+  const auto engine = std::make_shared<const Winograd<T>>(kernel, grid, total, blocks);
   const TensorId u = lower_kernel<T>(l, w, conv, engine->u(), backward);
+  if (blocks.shared) x = lower_input<T>(l, x, total, engine);
   const bool has_bias = bias != kNoTensor;
   const RowEpilogue<T> epilogue(l.epilogue());
   std::vector<Operand> operands = {split ? read_whole(x) : read(x), read_whole(u),
@@ -140,11 +189,12 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
   if (has_bias) operands.push_back(read_whole(bias));
   const int residual = add_residual(l, operands, split);
   const auto run = [=](const Call& c, int64_t t0, int64_t t1, int64_t k0, int64_t k1) {
-    engine->run(c.at<T>(0), c.at<T>(1), has_bias ? c.at<T>(3) : nullptr, c.at<T>(2),
-                epilogue.of(c, 2, residual), t0, t1, k0, k1, reinterpret_cast<T*>(c.workspace));
+    engine->run(c.at<T>(0), blocks.shared ? c.at<T>(0) : nullptr, c.at<T>(1),
+                has_bias ? c.at<T>(3) : nullptr, c.at<T>(2), epilogue.of(c, 2, residual), t0, t1,
+                k0, k1, reinterpret_cast<T*>(c.workspace));
   };
   const std::string name = l.def().name + ".winograd";
-  const int64_t columns = engine->grid().out_c;
+  const int64_t columns = grid.out_c;
   Step* step;
   if (split) {
     const int64_t parts = ceil_div(columns, blocks.columns);

@@ -19,7 +19,8 @@ from tests.ops.graphs import (
 )
 
 # (images, height, width, channels, filters, padding): whole and cut tiles, one and many blocks of
-# tiles, blocks over several images, filters cut for few tiles, channels around vector widths.
+# tiles, blocks over several images, channels around vector widths; with many weights the
+# frequencies of all tiles come first and filters are cut.
 SHAPES = [
     (2, 8, 8, 16, 16, "same"),
     (2, 9, 7, 5, 19, "valid"),
@@ -27,6 +28,7 @@ SHAPES = [
     (2, 30, 27, 17, 64, "valid"),
     (9, 7, 7, 64, 8, "same"),
     (1, 14, 14, 130, 200, "same"),
+    (1, 30, 27, 128, 130, "same"),
 ]
 TINY = [(1, 3, 3, 5, 19, "valid"), (1, 1, 1, 3, 2, "same")]
 DIRECTIONS = ["forward", "input", "kernel"]
