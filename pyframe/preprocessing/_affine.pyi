@@ -20,6 +20,7 @@ def augment(
     mean: NDArray[Any] | None = None,
     deviation: NDArray[Any] | None = None,
     threads: int = 1,
+    avx2: bool = False,
 ) -> None:
     """Fills `out` with augmented images.
 
@@ -39,6 +40,7 @@ def augment(
         mean: (1 or H', W' C) float32, subtracted after that.
         deviation: (1 or H', W' C) float32, divided by after that.
         threads: images in work at once.
+        avx2: use these instructions, which the CPU must have; results have the same bits.
 
     Raises:
         ValueError: if shapes do not fit.

@@ -9,55 +9,38 @@ from cython.parallel cimport prange
 from libc.math cimport INFINITY, floor, isnan, sqrt
 from libc.stdint cimport int64_t, uint8_t
 
-# Four channels of four pixels are blended at once, with the vector extensions of GCC and Clang as
-# in the kernels of the engine. In this form equal neighbours give exactly their value, which
-# matters where values are cut to whole numbers afterwards.
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #include <string.h>
-    #if defined(__SSE2__)
-    #include <emmintrin.h>
-    #endif
-    typedef float pyframe_v4 __attribute__((vector_size(16)));
+cdef extern from "_blend.h":
+    ctypedef struct pyframe_image:
+        Py_ssize_t row, column, channel, channels
+        Py_ssize_t down, right
+        double y_limit, x_limit, y_last, x_last
+        float cval
 
-    static inline pyframe_v4 pyframe_load_float(const float *p) {
-      pyframe_v4 v;
-      memcpy(&v, p, sizeof v);
-      return v;
-    }
-    static inline pyframe_v4 pyframe_load_uint8(const uint8_t *p) {
-    #if defined(__SSE2__)
-      int bits;
-      memcpy(&bits, p, sizeof bits);
-      const __m128i zero = _mm_setzero_si128();
-      const __m128i words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bits), zero);
-      return (pyframe_v4)_mm_cvtepi32_ps(_mm_unpacklo_epi16(words, zero));
-    #else
-      return (pyframe_v4){(float)p[0], (float)p[1], (float)p[2], (float)p[3]};
-    #endif
-    }
-    #define PYFRAME_BLEND(name, type, load)                                                     \\
-      static inline void name(const type *top, const type *bottom, ptrdiff_t step, float fy,    \\
-                              float fx, float *out) {                                           \\
-        const pyframe_v4 a = load(top), b = load(bottom);                                       \\
-        const pyframe_v4 upper = a + (load(top + step) - a) * fx;                               \\
-        const pyframe_v4 lower = b + (load(bottom + step) - b) * fx;                            \\
-        const pyframe_v4 v = upper + (lower - upper) * fy;                                      \\
-        memcpy(out, &v, sizeof v);                                                              \\
-      }
-    static inline void pyframe_prefetch(const void *p) { __builtin_prefetch(p); }
-    PYFRAME_BLEND(pyframe_blend_float, float, pyframe_load_float)
-    PYFRAME_BLEND(pyframe_blend_uint8, uint8_t, pyframe_load_uint8)
-    """
-    void blend_float "pyframe_blend_float"(
-        const float *top, const float *bottom, Py_ssize_t step, float fy, float fx, float *out
+    ctypedef struct pyframe_line:
+        double y0, dy, x0, dx, first, step
+
+    const int BLOCK "PYFRAME_BLOCK"
+    void prefetch "pyframe_prefetch"(const void *p) noexcept nogil
+    void place "pyframe_place"(
+        const pyframe_line *line, const pyframe_image *image, bint nearest, Py_ssize_t n,
+        double *y, double *x,
     ) noexcept nogil
     void blend_uint8 "pyframe_blend_uint8"(
-        const uint8_t *top, const uint8_t *bottom, Py_ssize_t step, float fy, float fx, float *out
+        const pyframe_image *image, const uint8_t *pixels, const uint8_t *end,
+        const double *y, const double *x, Py_ssize_t n, Py_ssize_t vectors, float *out,
     ) noexcept nogil
-
-    void prefetch "pyframe_prefetch"(const void *p) noexcept nogil
+    void blend_float "pyframe_blend_float"(
+        const pyframe_image *image, const float *pixels, const float *end,
+        const double *y, const double *x, Py_ssize_t n, Py_ssize_t vectors, float *out,
+    ) noexcept nogil
+    void blend_block_avx2 "pyframe_blend_block_avx2"(
+        const pyframe_image *image, const uint8_t *pixels, const uint8_t *end,
+        const double *y, const double *x, Py_ssize_t n, Py_ssize_t vectors, float *out,
+    ) noexcept nogil
+    void blend_line_avx2 "pyframe_blend_line_avx2"(
+        const pyframe_line *line, const pyframe_image *image, const uint8_t *pixels,
+        const uint8_t *end, Py_ssize_t n, float *out,
+    ) noexcept nogil
 
 ctypedef fused Pixel:
     uint8_t
@@ -70,7 +53,6 @@ cdef enum:
     WRAP = 3
 
 cdef enum:
-    BLOCK = 64  # pixels in work at once
     FETCHED_LINES = 8192  # 512 KiB, what a second-level cache holds for certain
 
 cdef enum:  # columns of `geometry`
@@ -81,12 +63,12 @@ cdef enum:  # columns of `colours`
 
 
 cdef struct Rules:  # what is the same for all images of a batch
+    pyframe_image image  # strides in elements and limits of the sources
     Py_ssize_t height, width, channels  # of the sources
-    Py_ssize_t row, column, channel  # strides of the sources in elements
     Py_ssize_t out_height, out_width
     int order, mode
-    float cval, rescale
-    bint has_rescale, centre, std
+    float rescale
+    bint avx2, has_rescale, centre, std
     const float *mean  # tables of one row or of all rows, NULL: not applied
     const float *deviation
     Py_ssize_t mean_row, deviation_row
@@ -115,26 +97,30 @@ cdef inline double map_coordinate(double x, Py_ssize_t n, int mode) noexcept nog
     return max(x - last * floor(x / last), 0.0)
 
 
+cdef inline pyframe_line line_of(
+    const double *geometry, Py_ssize_t i, Py_ssize_t first, const Rules *rules
+) noexcept nogil:
+    """Where the pixels of row i come from, of column `first` and those after it."""
+    cdef pyframe_line line
+    cdef double row = <double> (rules.out_height - 1 - i if geometry[FLIP_Y] else i)
+    # Summed in SciPy's order, so that places between two pixels are rounded to the same one.
+    line.y0, line.dy = geometry[OFFSET_Y] + row * geometry[M00], geometry[M01]
+    line.x0, line.dx = geometry[OFFSET_X] + row * geometry[M10], geometry[M11]
+    line.first = <double> (rules.out_width - 1 - first if geometry[FLIP_X] else first)
+    line.step = -1.0 if geometry[FLIP_X] else 1.0
+    return line
+
+
 cdef inline void place_pixels(
     double *y, double *x, const double *geometry, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n,
     const Rules *rules,
 ) noexcept nogil:
     """Finds where n pixels of row i come from, with places outside mapped into the image."""
     cdef Py_ssize_t k
-    cdef double last_y = <double> (rules.height - 1), last_x = <double> (rules.width - 1)
-    cdef double row = <double> (rules.out_height - 1 - i if geometry[FLIP_Y] else i)
-    cdef double column = <double> (rules.out_width - 1 - first if geometry[FLIP_X] else first)
-    cdef double step = -1.0 if geometry[FLIP_X] else 1.0
-    # Summed in SciPy's order, so that places between two pixels are rounded to the same one.
-    cdef double y_row = geometry[OFFSET_Y] + row * geometry[M00], y_column = geometry[M01]
-    cdef double x_row = geometry[OFFSET_X] + row * geometry[M10], x_column = geometry[M11]
-    for k in range(n):
-        y[k] = y_row + (column + step * <double> <int> k) * y_column
-        x[k] = x_row + (column + step * <double> <int> k) * x_column
+    cdef double last_y = rules.image.y_last, last_x = rules.image.x_last
+    cdef pyframe_line line = line_of(geometry, i, first, rules)
+    place(&line, &rules.image, rules.mode == NEAREST, n, y, x)
     if rules.mode == NEAREST:
-        for k in range(n):
-            y[k] = min(max(y[k], 0.0), last_y)
-            x[k] = min(max(x[k], 0.0), last_x)
         return
     for k in range(n):
         if not (0.0 <= y[k] <= last_y and 0.0 <= x[k] <= last_x):
@@ -152,10 +138,10 @@ cdef inline void gather_pixels(
     cdef Py_ssize_t k, c, channels = rules.channels
     cdef const Pixel *p
     for k in range(n):
-        p = image + <Py_ssize_t> (y[k] + 0.5) * rules.row
-        p += <Py_ssize_t> (x[k] + 0.5) * rules.column
+        p = image + <Py_ssize_t> (y[k] + 0.5) * rules.image.row
+        p += <Py_ssize_t> (x[k] + 0.5) * rules.image.column
         for c in range(channels):
-            out[c] = <float> p[c * rules.channel] if y[k] >= 0.0 else rules.cval
+            out[c] = <float> p[c * rules.image.channel] if y[k] >= 0.0 else rules.image.cval
         out += channels
 
 
@@ -164,42 +150,17 @@ cdef inline void blend_pixels(
     bint last, float *out, const Rules *rules,
 ) noexcept nogil:
     """Blends the four neighbours of each place; y = -1 stands for the constant."""
-    cdef Py_ssize_t k, c, channels = rules.channels
-    cdef Py_ssize_t row = rules.row, column = rules.column, channel = rules.channel
-    cdef Py_ssize_t down = row if rules.height > 1 else 0
-    cdef Py_ssize_t right = column if rules.width > 1 else 0
-    cdef double y_limit = <double> max(rules.height - 2, 0)
-    cdef double x_limit = <double> max(rules.width - 2, 0)
-    cdef float upper, lower, cval = rules.cval
-    cdef const Pixel *p
-    cdef int[BLOCK] y0
-    cdef int[BLOCK] x0
-    cdef float[BLOCK] fy
-    cdef float[BLOCK] fx
     # A vector of three channels touches a fourth element, which the next pixel overwrites.
-    cdef Py_ssize_t vectors = n - 1 if last and channels == 3 else n
-    if channel != 1 or channels < 3 or channels > 4:
+    cdef Py_ssize_t vectors = n - 1 if last and rules.channels == 3 else n
+    if rules.image.channel != 1 or rules.channels < 3 or rules.channels > 4:
         vectors = 0
-    for k in range(n):
-        y0[k], x0[k] = <int> min(y[k], y_limit), <int> min(x[k], x_limit)
-        fy[k], fx[k] = <float> (y[k] - <double> y0[k]), <float> (x[k] - <double> x0[k])
-    for k in range(n):
-        p = image + y0[k] * row + x0[k] * column
-        if y[k] < 0.0:
-            for c in range(channels):
-                out[c] = cval
-        elif k < vectors and p + down + right + 4 <= end:
-            if Pixel is uint8_t:
-                blend_uint8(p, p + down, right, fy[k], fx[k], out)
-            else:
-                blend_float(p, p + down, right, fy[k], fx[k], out)
+    if Pixel is uint8_t:
+        if rules.avx2:
+            blend_block_avx2(&rules.image, image, end, y, x, n, vectors, out)
         else:
-            for c in range(channels):
-                upper = <float> p[0] + (<float> p[right] - <float> p[0]) * fx[k]
-                lower = <float> p[down] + (<float> p[down + right] - <float> p[down]) * fx[k]
-                out[c] = upper + (lower - upper) * fy[k]
-                p += channel
-        out += channels
+            blend_uint8(&rules.image, image, end, y, x, n, vectors, out)
+    else:
+        blend_float(&rules.image, image, end, y, x, n, vectors, out)
 
 
 cdef inline void warp_row(
@@ -210,6 +171,12 @@ cdef inline void warp_row(
     cdef Py_ssize_t first = 0, n
     cdef double[BLOCK] y
     cdef double[BLOCK] x
+    cdef pyframe_line line
+    if Pixel is uint8_t:
+        if rules.avx2 and rules.order == 1 and rules.mode == NEAREST:
+            line = line_of(geometry, i, 0, rules)
+            blend_line_avx2(&line, &rules.image, image, end, rules.out_width, out)
+            return
     while first < rules.out_width:
         n = min(rules.out_width - first, BLOCK)
         place_pixels(y, x, geometry, i, first, n, rules)
@@ -223,8 +190,8 @@ cdef inline void warp_row(
 
 cdef inline void fetch_image(const Pixel *image, const Rules *rules) noexcept nogil:
     """Asks for an image in the order of its addresses: a turned one is read across its rows."""
-    cdef Py_ssize_t k, line = 64 // sizeof(Pixel), lines = rules.height * rules.row // line
-    if rules.row > 0 and lines <= FETCHED_LINES:
+    cdef Py_ssize_t k, line = 64 // sizeof(Pixel), lines = rules.height * rules.image.row // line
+    if rules.image.row > 0 and lines <= FETCHED_LINES:
         for k in range(lines):
             prefetch(image + k * line)
 
@@ -233,19 +200,19 @@ cdef inline void copy_row(
     const Pixel *image, const double *geometry, Py_ssize_t i, float *out, const Rules *rules
 ) noexcept nogil:
     """Row i without a warp."""
-    cdef Py_ssize_t k, c, _, step = rules.column
+    cdef Py_ssize_t k, c, _, step = rules.image.column
     cdef const Pixel *p = image
-    p += rules.row * (rules.height - 1 - i if geometry[FLIP_Y] else i)
+    p += rules.image.row * (rules.height - 1 - i if geometry[FLIP_Y] else i)
     if geometry[FLIP_X]:
-        p += (rules.width - 1) * rules.column
+        p += (rules.width - 1) * rules.image.column
         step = -step
-    elif rules.channel == 1 and step == rules.channels:
+    elif rules.image.channel == 1 and step == rules.channels:
         for k in range(rules.width * rules.channels):
             out[k] = <float> p[k]
         return
     for _ in range(rules.width):
         for c in range(rules.channels):
-            out[c] = <float> p[c * rules.channel]
+            out[c] = <float> p[c * rules.image.channel]
         out += rules.channels
         p += step
 
@@ -375,6 +342,7 @@ def augment(
     const float[:, ::1] mean = None,
     const float[:, ::1] deviation = None,
     int threads = 1,
+    bint avx2 = False,
 ):
     """Fills `out` with augmented images; see `_affine.pyi`."""
     cdef Rules rules
@@ -407,17 +375,31 @@ def augment(
         return
     rules.height, rules.width = source.shape[1], source.shape[2]
     rules.channels = source.shape[3]
-    rules.row = source.strides[1] // <Py_ssize_t> sizeof(Pixel)
-    rules.column = source.strides[2] // <Py_ssize_t> sizeof(Pixel)
-    rules.channel = source.strides[3] // <Py_ssize_t> sizeof(Pixel)
+    rules.image.row = source.strides[1] // <Py_ssize_t> sizeof(Pixel)
+    rules.image.column = source.strides[2] // <Py_ssize_t> sizeof(Pixel)
+    rules.image.channel = source.strides[3] // <Py_ssize_t> sizeof(Pixel)
+    rules.image.channels = rules.channels
+    rules.image.down = rules.image.row if rules.height > 1 else 0
+    rules.image.right = rules.image.column if rules.width > 1 else 0
+    rules.image.y_limit = <double> max(rules.height - 2, 0)
+    rules.image.x_limit = <double> max(rules.width - 2, 0)
+    rules.image.y_last = <double> (rules.height - 1)
+    rules.image.x_last = <double> (rules.width - 1)
+    rules.image.cval = cval
     rules.out_height, rules.out_width = out.shape[1], out.shape[2]
-    rules.order, rules.mode, rules.cval = order, mode, cval
+    rules.order, rules.mode = order, mode
     rules.has_rescale = rescale is not None
     rules.rescale = rescale if rescale is not None else 1.0
     rules.centre, rules.std = centre, std
-    if source.strides[0] >= 0 and rules.row >= 0 and rules.column >= 0:
+    if source.strides[0] >= 0 and rules.image.row >= 0 and rules.image.column >= 0:
         end = &source[source.shape[0] - 1, rules.height - 1, rules.width - 1, rules.channels - 1]
         end += 1
+    # These kernels read eight bytes for two pixels and count bytes in 32 bits.
+    rules.avx2 = (
+        avx2 and end != NULL and rules.image.channel == 1 and 3 <= rules.channels <= 4
+        and 3 <= rules.image.right <= 4
+        and rules.height * rules.image.row + rules.width * rules.image.column < 1 << 31
+    )
     for n in prange(
         count, nogil=True, schedule="dynamic", chunksize=1, num_threads=max(1, min(threads, count))
     ):

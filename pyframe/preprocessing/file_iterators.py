@@ -86,7 +86,10 @@ class _FileMaker:
         numbers = [source.randint(10_000_000) for _ in index] if self.saver is not None else []
         return index, parameters, numbers
 
-    def make(self, job: tuple[NDArray[np.int64], Parameters, list[int]]) -> Any:
+    def make(
+        self, job: tuple[NDArray[np.int64], Parameters, list[int]], threads: int | None = None
+    ) -> Any:
+        del threads  # the files of a batch are shared out among those of the pool
         index, parameters, numbers = job
         generator, (height, width), channels = self.generator, *self.decoder.shape
         last = generator.data_format == "channels_last"
@@ -95,11 +98,10 @@ class _FileMaker:
         recipe = generator.recipe(parameters, len(index), height, width, finish or Finish())
         batch = np.empty((len(index), height, width, channels), np.float32)
         paths = [self.paths[i] for i in index]
-        only = np.zeros(1, np.int64)
+        change = recipe.run_each(batch)
 
         def read(i: int) -> None:  # and change it while it is in the cache
-            rows = slice(i, i + 1)
-            recipe.run(self.decoder(paths[i])[np.newaxis], only, rows, 1, batch[rows])
+            change(self.decoder(paths[i]), i)
 
         kept = for_each_file(paths, read, self.failures)
         if len(kept) < len(index):

@@ -371,25 +371,30 @@ class ImageDataGenerator(Standardizer):
         )  # fmt: skip
 
     def _change(
-        self, images: Array, index: NDArray[np.int64], parameters: Parameters, finish: Finish
-    ) -> Array:
+        self, images: Array, index: NDArray[np.int64], parameters: Parameters, finish: Finish,
+        threads: int | None = None,
+    ) -> Array:  # fmt: skip
         """Returns changed pictures (N, H, W, C) of pictures in the order of `data_format`."""
         if self.data_format == "channels_first":
             images = images.transpose(0, 2, 3, 1)
         height, width = images.shape[1:3]
         recipe = self.recipe(parameters, len(index), height, width, finish)
-        return recipe.run(images, index)
+        return recipe.run(images, index, threads=threads)
 
-    def make_batch(self, images: Array, index: NDArray[np.int64], parameters: Parameters) -> Array:
+    def make_batch(
+        self, images: Array, index: NDArray[np.int64], parameters: Parameters,
+        threads: int | None = None,
+    ) -> Array:  # fmt: skip
         """Returns changed and standardised pictures, as the iterators give them.
 
         Args:
             images: all pictures, (N, H, W, C) or (N, C, H, W); uint8 and float32 are not copied.
             index: numbers of those of the batch.
             parameters: of each of them.
+            threads: pictures in work at a time; None for the threads of the engine.
         """
         finish = self.finish(images.shape[1:])
-        changed = self._change(images, index, parameters, finish or Finish())
+        changed = self._change(images, index, parameters, finish or Finish(), threads)
         return self.complete(changed, finish)
 
     def fit(

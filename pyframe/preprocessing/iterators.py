@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pyframe import _core
 from pyframe.errors import ConfigurationError, DataError, warn
 from pyframe.preprocessing.draws import Source, draw
 from pyframe.preprocessing.preview import check_count, draw_sheet, first_pictures
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyframe.preprocessing.generator import ImageDataGenerator
 
 Array: TypeAlias = NDArray[Any]
+MOST_BATCHES = 4  # in work at a time: each takes memory
 
 
 class Maker(Protocol):
@@ -36,8 +38,8 @@ class Maker(Protocol):
     def prepare(self, index: NDArray[np.int64], source: Source) -> Any:
         """Draws what is random of a batch; called in the order of the batches."""
 
-    def make(self, job: Any) -> Any:
-        """Returns the batch of what `prepare` returned."""
+    def make(self, job: Any, threads: int | None = None) -> Any:
+        """Returns the batch of what `prepare` returned; None: in all threads of the engine."""
 
 
 class _Job:
@@ -46,8 +48,11 @@ class _Job:
         self.prepared = maker.prepare(index, source)
         self.after = after.drawn()
 
-    def run(self) -> tuple[Any, Schedule]:
-        return self.maker.make(self.prepared), self.after
+    def run(self, threads: int | None = None) -> tuple[Any, Schedule]:
+        return self.maker.make(self.prepared, threads), self.after
+
+    def run_beside_others(self) -> tuple[Any, Schedule]:
+        return self.run(1 if self.maker.threads > 1 else None)
 
 
 def _jobs(schedule: Schedule, maker: Maker, numbers: Iterable[int] | None) -> Iterable[_Job]:
@@ -63,7 +68,9 @@ class _Ahead(Prefetcher):
         self._iterator = weakref.ref(iterator)  # whose end is that of the threads
         self.process = os.getpid()
         jobs = _jobs(iterator.schedule, maker, numbers)
-        super().__init__(_Job.run, jobs, maker.threads, Iterator.ahead + maker.threads)
+        super().__init__(
+            _Job.run_beside_others, jobs, maker.threads, Iterator.ahead + maker.threads
+        )
 
     def __next__(self) -> Any:
         batch, schedule = super().__next__()
@@ -264,8 +271,6 @@ def make_saver(folder: Any, prefix: str, file_format: str, data_format: str) -> 
 class _ArrayMaker:
     """Makes batches from arrays."""
 
-    threads = 1
-
     def __init__(
         self,
         generator: ImageDataGenerator,
@@ -276,6 +281,10 @@ class _ArrayMaker:
     ) -> None:
         self.generator, self.images = generator, images
         self.others, self.labels, self.saver = others, labels, saver
+        # A thread for each batch: threads that share one would wait for each other at its end.
+        # But nobody knows whether a function may be called twice at a time.
+        alone = generator.preprocessing_function is not None
+        self.threads = 1 if alone else min(_core.get_num_threads(), MOST_BATCHES)
 
     def prepare(self, index: NDArray[np.int64], source: Source) -> Any:
         shape, generator = self.images.shape, self.generator
@@ -284,9 +293,11 @@ class _ArrayMaker:
         numbers = [source.randint(10_000) for _ in index] if self.saver is not None else []
         return index, parameters, numbers
 
-    def make(self, job: tuple[NDArray[np.int64], Parameters, list[int]]) -> Any:
+    def make(
+        self, job: tuple[NDArray[np.int64], Parameters, list[int]], threads: int | None = None
+    ) -> Any:
         index, parameters, numbers = job
-        batch = self.generator.make_batch(self.images, index, parameters)
+        batch = self.generator.make_batch(self.images, index, parameters, threads)
         if self.saver is not None:
             self.saver.save(batch, index, numbers)
         x: Any = [batch, *(other[index] for other in self.others)] if self.others else batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -196,10 +196,7 @@ def run_kernel(
             a matrix is not finite.
         ImportError: if order > 1 and SciPy is missing.
     """
-    if not (np.abs(geometry) < 1e9).all():
-        raise DataError("The parameters of an affine transform are too large or not finite.")
-    if images.shape[3] not in (1, 3, 4) and not np.isnan(colours[:, 1]).all():
-        raise DataError(f"Brightness needs 1, 3 or 4 channels. Received {images.shape[3]}")
+    _check_tables(geometry, colours, images.shape[3])
     if order > 1 and geometry[:, 8].any():
         images, index = _warp_by_scipy(images, index, geometry, order, fill_mode, cval)
         geometry = geometry.copy()
@@ -209,13 +206,7 @@ def run_kernel(
         out = np.empty((len(index), *size, images.shape[3]), np.float32)
     if threads is None:
         threads = 1 if out.size < _SMALL else _core.get_num_threads()
-    options: dict[str, Any] = {
-        "order": order,
-        "mode": FILL_MODES.index(fill_mode),
-        "cval": cval,
-        "threads": threads,
-        **{field.name: getattr(finish, field.name) for field in fields(finish)},
-    }
+    options = {**_options(order, fill_mode, cval, finish), "threads": threads}
     arguments = (images, index, geometry, colours, out)
     if threads > 1 and _forked:
         # OpenMP's threads of the parent are not in its child; a new thread gets new ones.
@@ -223,6 +214,27 @@ def run_kernel(
     else:
         augment(*arguments, **options)
     return out
+
+
+def _check_tables(geometry: Floats, colours: NDArray[np.float32], channels: int) -> None:
+    if not (np.abs(geometry) < 1e9).all():
+        raise DataError("The parameters of an affine transform are too large or not finite.")
+    if channels not in (1, 3, 4) and not np.isnan(colours[:, 1]).all():
+        raise DataError(f"Brightness needs 1, 3 or 4 channels. Received {channels}")
+
+
+def _options(order: int, fill_mode: str, cval: float, finish: Finish) -> dict[str, Any]:
+    return {
+        "order": order,
+        "mode": FILL_MODES.index(fill_mode),
+        "cval": cval,
+        "avx2": _core.get_isa() in ("avx2", "avx512"),
+        "rescale": finish.rescale,
+        "centre": finish.centre,
+        "std": finish.std,
+        "mean": finish.mean,
+        "deviation": finish.deviation,
+    }
 
 
 @dataclass(frozen=True)
@@ -259,6 +271,34 @@ class Recipe:
             images, np.ascontiguousarray(index, np.int64), self.geometry[rows], self.colours[rows],
             images.shape[1:3], self.order, self.fill_mode, self.cval, self.finish, threads, out,
         )  # fmt: skip
+
+    def run_each(self, out: NDArray[np.float32]) -> Callable[[NDArray[Any], int], None]:
+        """Returns what makes the pictures of a batch one by one, in the thread that calls it.
+
+        Args:
+            out: the batch, (N, H, W, C).
+
+        Returns:
+            A function of an image (H, W, C) and the place in the batch of what is made of it.
+        """
+        first = np.zeros(1, np.int64)
+
+        def run(image: NDArray[Any], i: int) -> None:
+            self.run(image[np.newaxis], first, slice(i, i + 1), 1, out[i : i + 1])
+
+        if self.order > 1:
+            return run
+        _check_tables(self.geometry, self.colours, out.shape[3])
+        options = _options(self.order, self.fill_mode, self.cval, self.finish)
+
+        def run_checked(image: NDArray[Any], i: int) -> None:
+            rows = slice(i, i + 1)
+            augment(
+                image[np.newaxis], first, self.geometry[rows], self.colours[rows], out[rows],
+                **options,
+            )  # fmt: skip
+
+        return run_checked
 
 
 def _in_new_thread(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -114,8 +118,7 @@ def open_image(path: Any) -> Any:
     if isinstance(path, io.BytesIO):
         source = path
     elif isinstance(path, (str, bytes, PathLike)):
-        with open(path, "rb", buffering=0) as file:
-            source = io.BytesIO(file.read())
+        source = io.BytesIO(_read(path))
     else:
         raise TypeError(f"`path` must be a path or io.BytesIO. Received: {type(path)}")
     try:
@@ -131,6 +134,21 @@ def open_image(path: Any) -> Any:
             "(pyframe.utils.image_utils.MAX_PIXELS)."
         )
     return picture
+
+
+def _read(path: Any) -> bytes:
+    """Returns what is in a file, with as few system calls as there can be: other threads wait."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(file).st_size
+        data = os.read(file, size + 1)
+        while len(data) != size and (more := os.read(file, 1 << 20)):  # no ordinary file
+            data += more
+        return data
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    finally:
+        os.close(file)
 
 
 def _identify(source: io.BytesIO) -> Any:
@@ -191,22 +209,47 @@ def load_img(
         OSError: if the file cannot be read.
         ImportError: if Pillow is missing.
     """
-    mode, _ = check_color_mode(color_mode)
+    check_color_mode(color_mode)
     check_interpolation(interpolation)
     size = None if target_size is None else check_size(target_size)
     picture = open_image(path)
-    try:
+    with told_as_damage(path):
         if draft and size is not None and not keep_aspect_ratio:
-            picture.draft(mode if mode in ("L", "RGB") else None, (size[1], size[0]))
-        if color_mode == "grayscale" and picture.mode in ("L", "I;16", "I"):
-            picture.load()
-        else:
-            picture = _convert(picture, mode)
-        return picture if size is None else _resize(picture, size, interpolation, keep_aspect_ratio)
+            draft_image(picture, color_mode, size)
+        return finish_image(picture, color_mode, size, interpolation, keep_aspect_ratio)
+
+
+@contextmanager
+def told_as_damage(path: Any) -> Iterator[None]:
+    """Turns whatever a decoder raises for a file into a DataError that names it."""
+    try:
+        yield
     except MemoryError:
         raise
     except Exception as error:
         raise DataError(f"{_name(path)} is damaged or cut short: {error}") from error
+
+
+def truncated_allowed() -> bool:
+    """Tells whether the program has asked Pillow for what is left of files that are cut short."""
+    return bool(import_module("PIL.ImageFile").LOAD_TRUNCATED_IMAGES)
+
+
+def draft_image(picture: Any, color_mode: str, size: tuple[int, int]) -> None:
+    """Makes the decoder of an opened JPEG shrink by 2, 4 or 8, but not below (height, width)."""
+    mode, _ = check_color_mode(color_mode)
+    picture.draft(mode if mode in ("L", "RGB") else None, (size[1], size[0]))
+
+
+def finish_image(
+    picture: Any, color_mode: str, size: tuple[int, int] | None, interpolation: str, keep: bool
+) -> Any:
+    """Decodes, converts and resizes an opened picture; the arguments are those of `load_img`."""
+    if color_mode == "grayscale" and picture.mode in ("L", "I;16", "I"):
+        picture.load()
+    else:
+        picture = _convert(picture, check_color_mode(color_mode)[0])
+    return picture if size is None else _resize(picture, size, interpolation, keep)
 
 
 def _convert(picture: Any, mode: str) -> Any:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pyframe import get_isa
+from pyframe._core import isa_levels
 from pyframe.preprocessing._affine import augment
 from pyframe.preprocessing.transforms import FILL_MODES, Finish, Parameters, run_kernel
 
@@ -21,6 +23,7 @@ def tables(n: int) -> tuple[Array, Array]:
 
 
 def warp(x: Array, matrix: Array, offset: Array, **options: Any) -> Array:
+    options = {"avx2": get_isa() in ("avx2", "avx512"), **options}
     geometry, colours = tables(len(x))
     geometry[:, :4], geometry[:, 4:6], geometry[:, 8] = matrix.ravel(), offset, 1
     out = np.full(x.shape, np.nan, np.float32)
@@ -103,6 +106,22 @@ def test_same_bits_for_any_number_of_threads() -> None:
         assert warp(x, matrix, offset, threads=threads, **options).tobytes() == first.tobytes()
 
 
+@pytest.mark.skipif("avx2" not in isa_levels(), reason="needs AVX2")
+@pytest.mark.parametrize("mode", FILL_MODES)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_same_bits_with_other_instructions(mode: str, channels: int) -> None:
+    rng = np.random.default_rng(6)
+    for trial in range(60):
+        height, width = rng.integers(1, 12), rng.integers(1, 160)
+        whole = rng.integers(0, 256, (2, height, width, 4)).astype(np.uint8)
+        x = whole[..., :channels]  # with a gap between pixels of three channels
+        x = x if trial % 2 else np.ascontiguousarray(x)
+        matrix, offset = rng.normal(size=(2, 2)), rng.normal(size=2) * 10
+        options = {"mode": FILL_MODES.index(mode), "cval": 7.0, "rescale": 1 / 255}
+        plain = warp(x, matrix, offset, avx2=False, **options)
+        assert warp(x, matrix, offset, avx2=True, **options).tobytes() == plain.tobytes()
+
+
 @pytest.mark.parametrize("high", [1, 255, 900])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_brightness_is_pillows(high: float, channels: int) -> None:
@@ -139,9 +158,14 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 @pytest.mark.skipif(not (ROOT / "setup.py").is_file(), reason="needs the sources")
 def test_hot_loops_need_no_interpreter() -> None:
     """Cython refuses calls of Python in functions declared like this."""
-    source = (ROOT / "pyframe/preprocessing/_affine.pyx").read_text("utf-8")
-    functions = re.findall(r"^cdef (?:inline )?\w+ (\w+)\((?:[^)]|\n)*\) *([\w ]*):$", source, re.M)
-    assert {name for name, _ in functions} >= {"augment_image", "blend_pixels", "map_coordinate"}
-    assert {declared for _, declared in functions} == {"noexcept nogil"}
-    assert source.count("prange(") == source.count("nogil=True") == 1
-    assert "with gil" not in source
+    found = set()
+    for name, loop in (("_affine", "prange("), ("_pixels", "with nogil:")):
+        source = (ROOT / f"pyframe/preprocessing/{name}.pyx").read_text("utf-8")
+        functions = re.findall(
+            r"^cdef (?:inline )?\w+ (\w+)\((?:[^)]|\n)*\) *([\w ]*):$", source, re.M
+        )
+        assert {declared for _, declared in functions} == {"noexcept nogil"}
+        assert source.count(loop) == len(re.findall(r"nogil=True|with nogil", source)) == 1
+        assert "with gil" not in source
+        found |= {function for function, _ in functions}
+    assert found >= {"augment_image", "blend_pixels", "map_coordinate", "take_fours"}

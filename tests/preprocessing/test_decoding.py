@@ -1,0 +1,125 @@
+"""How files become arrays, against Pillow's own way."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pyframe.errors import DataError
+from pyframe.preprocessing import decoding
+from pyframe.preprocessing._pixels import take_pixels
+from pyframe.preprocessing.decoding import Decoder, nearest
+from pyframe.preprocessing.image import img_to_array, load_img
+
+image = pytest.importorskip("PIL.Image")
+SIZES = [(33, 40), (40, 33), (33, 40), (1, 1), (90, 7), (64, 64)]
+
+
+def plain(path: Path, mode: str, size: tuple[int, int], **options: Any) -> NDArray[Any]:
+    return img_to_array(load_img(path, mode, size, **options), dtype="uint8")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    paths = []
+    for i, (height, width) in enumerate(SIZES):
+        for mode in ("RGB", "L", "CMYK"):
+            shape = (height, width) if mode == "L" else (height, width, len(mode))
+            picture = image.fromarray(rng.integers(0, 256, shape).astype(np.uint8), mode=None)
+            picture = picture if picture.mode == mode else image.new(mode, (width, height), 77)
+            paths.append(tmp_path / f"{i}{mode}.jpg")
+            picture.save(paths[-1], quality=90)
+    return paths
+
+
+@pytest.mark.parametrize("draft", [False, True])
+@pytest.mark.parametrize("color_mode", ["rgb", "grayscale", "rgba"])
+@pytest.mark.parametrize("size", [(16, 20), (33, 40), (50, 3)])
+def test_pictures_are_those_of_pillow(
+    files: list[Path], color_mode: str, size: tuple[int, int], draft: bool
+) -> None:
+    decoder = Decoder.checked(size, color_mode, "nearest", False, draft)
+    got = [decoder(str(path)) for path in files]  # all first: none may be that of the one before
+    for path, pixels in zip(files, got, strict=True):
+        np.testing.assert_array_equal(pixels, plain(path, color_mode, size, draft=draft))
+
+
+def test_threads_decode_into_memory_of_their_own(files: list[Path]) -> None:
+    decoder = Decoder.checked((30, 30), "rgb", "nearest", False, False)
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(decoder, [str(path) for path in files * 20]))
+    for pixels, path in zip(got, files * 20, strict=True):
+        np.testing.assert_array_equal(pixels, plain(path, "rgb", (30, 30)))
+
+
+def test_pixels_taken_are_pillows() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        old, new = rng.integers(1, 700, 2).tolist()
+        row = image.fromarray(np.arange(old, dtype=np.float32)[np.newaxis])
+        wanted = np.asarray(row.resize((new, 1), image.Resampling.NEAREST))[0]
+        np.testing.assert_array_equal(nearest(old, new), wanted, err_msg=f"{old} {new}")
+
+
+def test_a_pillow_that_takes_memory_of_its_own(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = pytest.importorskip("PIL.JpegImagePlugin").JpegImageFile
+
+    def load_prepare(self: Any) -> None:
+        self.im = image.core.new(self.mode, self.size)
+
+    monkeypatch.setattr(jpeg, "load_prepare", load_prepare)
+    for mode in ("rgb", "grayscale"):
+        decoder = Decoder.checked((12, 14), mode, "nearest", False, False)
+        for path in files:
+            np.testing.assert_array_equal(decoder(str(path)), plain(path, mode, (12, 14)))
+
+
+def test_nothing_is_left_of_the_picture_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    data = io.BytesIO()
+    image.fromarray(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)).save(data, "jpeg")
+    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    whole.write_bytes(data.getvalue())
+    cut.write_bytes(data.getvalue()[: len(data.getvalue()) // 2])
+    decoder = Decoder.checked((64, 64), "rgb", "nearest", False, False)
+    first = decoder(str(whole)).copy()
+    with pytest.raises(DataError, match=r"cut\.jpg is damaged or cut short"):
+        decoder(str(cut))
+    np.testing.assert_array_equal(decoder(str(whole)), first)
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)
+    np.testing.assert_array_equal(decoder(str(cut)), plain(cut, "rgb", (64, 64)))
+
+
+def test_large_pictures_leave_no_memory_behind(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_CANVAS_PIXELS", 10)
+    monkeypatch.setattr(decoding, "_canvases", None)
+    decoder = Decoder.checked((20, 20), "rgb", "nearest", False, False)
+    np.testing.assert_array_equal(decoder(str(files[0])), plain(files[0], "rgb", (20, 20)))
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=str(tmp_path)):
+        load_img(tmp_path)
+
+
+def test_pixels_that_are_not_there_are_refused() -> None:
+    source, out = np.zeros((4, 5, 4), np.uint8), np.zeros((1, 1, 4), np.uint8)
+    zero, five = np.zeros(1, np.int32), np.full(1, 5, np.int32)
+    for rows, columns in ((five, zero), (-five, zero), (zero, five), (zero, -five)):
+        with pytest.raises(IndexError):
+            take_pixels(source, rows, columns, out)
+    with pytest.raises(ValueError, match="channels"):
+        take_pixels(source[:, :, :3].copy(), zero, zero, out)
+    with pytest.raises(ValueError, match="for each number"):
+        take_pixels(source, np.zeros(2, np.int32), zero, out)
