@@ -58,10 +58,14 @@ std::vector<std::vector<int>> PlanBuilder::dependencies() const {
     return false;
   };
   for (const auto& [tensor, u] : users) {
-    // Every column is written once, by all who share it.
     for (const User& reader : u.readers)
-      for (const User& writer : u.writers)
-        if (reader.place.overlaps(writer.place)) depend(reader.step, writer.step);
+      for (const User& writer : u.writers) {
+        if (!reader.place.overlaps(writer.place)) continue;
+        if (writer.place.version <= reader.place.version)
+          depend(reader.step, writer.step);
+        else
+          depend(writer.step, reader.step);
+      }
     for (size_t e = 0; e < u.effects.size(); ++e) {
       const int effect = u.effects[e];
       for (const User& writer : u.writers) depend(effect, writer.step);
@@ -248,7 +252,8 @@ class Scheduler {
       if (state(d) == kWaiting) return false;
       for (const Operand& from : step(d).operands)
         for (const Operand& to : step(s).operands)
-          if (root(from.tensor) == root(to.tensor) && from.access != Access::kRead &&
+          if (root(from.tensor) == root(to.tensor) &&
+              (from.access != Access::kRead || to.access != Access::kRead) &&
               (from.part != Part::kRows || to.part != Part::kRows))
             return false;
     }

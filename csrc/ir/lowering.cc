@@ -14,16 +14,18 @@ constexpr int64_t kWorkPerLane = 2000000;
 
 Place place_of(const std::vector<PlanTensor>& tensors, TensorId id) {
   int64_t begin = 0, width = -1;
+  int version = 0;
   for (;;) {
     const PlanTensor& t = tensors[static_cast<size_t>(id)];
     if (t.view_of != kNoTensor) {
       if (width < 0) width = t.spec.shape.back();
       begin += t.view_column;
+      version += t.renews ? 1 : 0;
       id = t.view_of;
     } else if (t.alias_of != kNoTensor) {
       id = t.alias_of;
     } else {
-      return {id, begin, width < 0 ? INT64_MAX : begin + width};
+      return {id, begin, width < 0 ? INT64_MAX : begin + width, version};
     }
   }
 }

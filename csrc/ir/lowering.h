@@ -129,13 +129,14 @@ struct PlanTensor {
   // A view: columns of the last axis of another tensor, from view_column on.
   TensorId view_of = kNoTensor;
   int64_t view_column = 0;
+  bool renews = false;  // a view with contents of its own, which take over from the older ones
 };
 
-// The tensor that holds a tensor's elements, and its columns [begin, end) there, which belong to
-// nobody else.
+// The tensor that holds a tensor's elements, and its columns [begin, end) there.
 struct Place {
   TensorId root;
   int64_t begin, end;
+  int version;  // how often they are overwritten before
 
   bool overlaps(const Place& other) const {
     return root == other.root && begin < other.end && other.begin < end;

@@ -97,8 +97,9 @@ struct OpDef {
   bool pitched_output = false;
   bool (*can_pitch)(const OpContext&) = nullptr;
   bool reads_pitched(size_t i) const { return pitched_inputs >> (i < 31 ? i : 31) & 1; }
-  // Puts its inputs side by side along the attribute `axis`.
-  bool joins = false;
+  // Puts its inputs side by side along the attribute `axis`, or hands out number `piece` of what
+  // was put together so (inputs: the whole, then all pieces for their shapes).
+  bool joins = false, splits = false;
   // Emitted by gradient rules alone; its inputs are not checked, so users cannot call it.
   bool internal = false;
   // The derivative is zero wherever it exists (comparisons, rounding): no rule is needed.

@@ -231,7 +231,7 @@ struct KernelTable {
   // dx = (dy - mean_dy) * scale + (x - center) * slope; dx may be x or dy
   void (*column_norm_grad)(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows,
                            int64_t cols, const T* center, const T* mean_dy, const T* scale,
-                           const T* slope, T* dx);
+                           const T* slope, T* dx, int64_t lddx);
 
   // -- depthwise convolution, output rows [q0, q1); all operands over-readable
   // k (kh, kw, c), bias (c) may be null; the result is clamped to [low, high].

@@ -221,11 +221,12 @@ struct NormGradient {
 
 template <typename T>
 void column_norm_grad(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows, int64_t cols,
-                      const T* center, const T* mean_dy, const T* scale, const T* slope, T* dx) {
+                      const T* center, const T* mean_dy, const T* scale, const T* slope, T* dx,
+                      int64_t lddx) {
   const auto make = [=](int64_t j) __attribute__((always_inline)) {
     return NormGradient<T>{load<T>(mean_dy + j), load<T>(scale + j), load<T>(center + j),
                            load<T>(slope + j)};
   };
-  map_columns<T>(rows, cols, make, Lines<T>{dx, cols}, Lines<const T>{x, ldx},
+  map_columns<T>(rows, cols, make, Lines<T>{dx, lddx}, Lines<const T>{x, ldx},
                  Lines<const T>{dy, ldy});
 }

@@ -136,6 +136,7 @@ std::vector<TensorSpec> infer_piece(const OpContext& c) {
 }
 
 void lower_piece(Lowering& l) {
+  if (l.view_of(l.y()) == l.x(0)) return;  // it is there
   const auto piece = static_cast<size_t>(l.attrs().integer("piece", 0)) + 1;
   const Shape whole = l.x_shape(0), out = l.y_shape();
   std::vector<TensorSpec> specs = {{whole, l.dtype()}};
@@ -144,8 +145,9 @@ void lower_piece(Lowering& l) {
   int64_t start = 0;
   for (size_t i = 1; i < piece; ++i) start += l.x_shape(i)[axis] * inner;
   const int64_t length = out[axis] * inner;
-  lower_copies(l, "concat_piece", {l.x(0)}, {{start, whole[axis] * inner}}, {l.y()}, {{0, length}},
-               {length}, out, axis);
+  const bool last = axis + 1 == whole.size();
+  lower_copies(l, "concat_piece", {l.x(0)}, {{start, last ? l.pitch(l.x(0)) : whole[axis] * inner}},
+               {l.y()}, {{0, last ? l.pitch(l.y()) : length}}, {length}, out, axis);
 }
 
 bool register_all() {
@@ -174,6 +176,10 @@ bool register_all() {
   piece.shape_only_from = 1;  // behind dy
   piece.shape_only_to = 1 << 30;
   piece.internal = true;
+  piece.splits = true;
+  piece.pitched_inputs = 1;
+  piece.pitched_output = true;
+  piece.can_pitch = def.can_pitch;
   return register_op(piece);
 }
 

@@ -292,6 +292,7 @@ bool register_all() {
   input.shape_only_to = 3;
   input.internal = true;
   input.pitched_inputs = 1;
+  input.pitched_output = true;
   register_op(input);
 
   OpDef kernel = input;
@@ -300,6 +301,7 @@ bool register_all() {
   kernel.lower = lower_conv2d_grad_kernel;
   kernel.work = work_grad_kernel;
   kernel.pitched_inputs = 3;
+  kernel.pitched_output = false;
   return register_op(kernel);
 }
 

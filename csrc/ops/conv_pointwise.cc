@@ -38,16 +38,18 @@ TensorId lower_pick(Lowering& l, TensorId x, const Conv2D& conv) {
 
 // Adds the step that writes y into the picked pixels of dx, and zero into all others.
 void lower_spread(Lowering& l, TensorId y, TensorId dx, const Conv2D& conv) {
-  const int64_t c = conv.in_c, in = conv.h.in * conv.w.in * c, out = conv.h.out * conv.w.out * c;
+  const int64_t c = conv.in_c, pixel = conv.in_pitch, pixels = conv.h.in * conv.w.in;
+  const int64_t out = conv.h.out * conv.w.out * c;
   dispatch_float(l.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    l.rows("spread", conv.batch, {read(y), write(dx)}, conv.batch * in,
+    l.rows("spread", conv.batch, {read(y), write(dx)}, conv.batch * pixels * c,
            [=, h = conv.h, w = conv.w](const Call& call) {
-             std::fill_n(call.at<T>(1), call.count() * in, T(0));
+             for (int64_t p = 0; p < call.count() * pixels; ++p)
+               std::fill_n(call.at<T>(1) + p * pixel, c, T(0));
              for (int64_t i = 0; i < call.count(); ++i)
                each_picked(h, w, [&](int64_t to, int64_t from) {
                  std::copy_n(call.at<T>(0) + i * out + from * c, c,
-                             call.at<T>(1) + i * in + to * c);
+                             call.at<T>(1) + (i * pixels + to) * pixel);
                });
            });
   });

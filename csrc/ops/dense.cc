@@ -351,6 +351,7 @@ bool register_all() {
   input.work = work_grad_input;
   input.internal = true;
   input.pitched_inputs = 1;
+  input.pitched_output = true;
   register_op(input);
 
   OpDef kernel;

@@ -93,6 +93,7 @@ bool register_all() {
     def.fusable = false;
     def.recomputable = false;
     def.pitched_inputs = 3;
+    def.pitched_output = true;
     register_op(def);
   }
   return true;

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from pyframe import _core, applications
+from pyframe.layers import BatchNormalization, Concatenate, Conv2D
 from pyframe.models import Model
+from tests.models.test_training_memory import training_step
 from tests.ops.graphs import isa, threads
 
 DTYPES = ["float32", "float64"]
@@ -247,3 +249,48 @@ def test_networks_predict_without_copies(name: str, size: int, copies: int) -> N
     for count in (1, 3):
         with threads(count):
             assert plan.run([x])[0].tobytes() == want.tobytes()
+
+
+def test_a_dense_block_trains_in_two_tensors() -> None:
+    """The block and its gradient: every sum of gradients is added up in its place."""
+    net = Net("float32", shape=(1, 6, 7))
+    y = net.conv(net.input(4), 16)
+    for _ in range(5):
+        z = net.op("relu", [net.norm(y, "batch_norm")])
+        y = net.concat(
+            y, net.conv(net.op("relu", [net.norm(net.conv(z, 24, 1), "batch_norm")]), 16)
+        )
+    loss = net.loss([net.op("relu", [net.norm(y, "batch_norm")])])
+    grads = [g for g in net.graph.gradients(loss, net.weights) if g is not None]
+    plan, plain = check_same_bits(net, [loss, *grads])
+    assert steps_of(plan, "concat") == steps_of(plan, "concat_piece") == 0
+    assert steps_of(plain, "concat_piece") == 10
+
+
+def test_gradients_of_one_sum_of_concatenations() -> None:
+    """Both concatenations get the same gradient: none of its pieces may be overwritten."""
+    net = Net("float64", shape=(1, 6, 7))
+    x = net.input(4)
+    a, b, c, d = (net.conv(x, width, 1) for width in (8, 12, 10, 10))
+    both = net.op("add", [net.concat(a, b), net.concat(c, d)])
+    loss = net.loss([both, net.conv(a, 3), net.conv(c, 3), net.conv(d, 3)])
+    grads = net.graph.gradients(loss, net.weights)
+    check_same_bits(net, [loss, *(g for g in grads if g is not None)])
+
+
+def test_dense_net_trains_without_copies() -> None:
+    """What its gradients need are the results of convolutions and normalisations, no more."""
+    size, batch = 96, 8
+    model = applications.DenseNet121(weights=None, input_shape=(size, size, 3), classes=10)
+    function = training_step(model)
+    shapes = ((batch, size, size, 3), (batch,))
+    plan, plain = (
+        function.graph.compile(function.output_ids, shapes, join_in_place=join)
+        for join in (True, False)
+    )
+    assert steps_of(plan, "concat") == steps_of(plan, "concat_piece") == 0
+    assert steps_of(plain, "concat") == 58
+    bytes_of = {layer: 4 * batch * int(np.prod(layer.output.shape[1:])) for layer in model.layers}
+    kept = sum(n for layer, n in bytes_of.items() if isinstance(layer, Conv2D | BatchNormalization))
+    block = max(n for layer, n in bytes_of.items() if isinstance(layer, Concatenate))
+    assert plan.arena_bytes < kept + 2 * block < 0.75 * plain.arena_bytes

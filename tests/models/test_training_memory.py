@@ -33,13 +33,18 @@ from tests.ops.graphs import threads
 MB = 1e6
 
 
-def training_plan(model: Model, batch: int, optimizer: Any = "sgd") -> Any:
-    """The plan of a training step with one class number a sample."""
+def training_step(model: Model, optimizer: Any = "sgd") -> Any:
+    """The function of a training step with one class number a sample."""
     model.compile(optimizer, "sparse_categorical_crossentropy")
     shape = tuple(model.input_shape[1:])
     spec = BatchSpec((Spec((None, *shape), "float32"),), (Spec((None,), "int32"),), ())
-    step = make_step(model, model.compiled_state, spec, True)
-    return step.function.plan(((batch, *shape), (batch,)))
+    return make_step(model, model.compiled_state, spec, True).function
+
+
+def training_plan(model: Model, batch: int, optimizer: Any = "sgd") -> Any:
+    """Its plan for batches of that many samples."""
+    shape = tuple(model.input_shape[1:])
+    return training_step(model, optimizer).plan(((batch, *shape), (batch,)))
 
 
 def vgg16() -> Model:

@@ -36,6 +36,47 @@ void test_moments(const KernelTable<T>& kernels, const Buffer<T>& x, int64_t row
   }
 }
 
+// The rows of a matrix, `gap` elements apart that hold 7.
+template <typename T>
+Buffer<T> spread_rows(const Buffer<T>& x, int64_t rows, int64_t cols, int64_t gap) {
+  Buffer<T> wide(rows * (cols + gap));
+  for (int64_t i = 0; i < wide.size(); ++i) {
+    const int64_t j = i % (cols + gap);
+    wide[i] = j < cols ? x[i / (cols + gap) * cols + j] : T(7);
+  }
+  return wide;
+}
+
+// Kernels of rows that lie apart: the same bits, and nothing written between the rows.
+template <typename T>
+void test_apart(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T>& dy,
+                int64_t rows, int64_t cols, int64_t gap, const Buffer<T>& a, const Buffer<T>& b,
+                const Buffer<T>& c, const Buffer<T>& d) {
+  const int64_t ld = cols + gap;
+  const Buffer<T> wx = spread_rows(x, rows, cols, gap), wdy = spread_rows(dy, rows, cols, gap);
+  Buffer<T> y(rows * cols), dx(rows * cols);
+  Buffer<T> wy = spread_rows(y, rows, cols, gap), wdx = spread_rows(y, rows, cols, gap);
+  kernels.column_affine(x.data(), cols, rows, cols, a.data(), b.data(), c.data(), y.data(), cols,
+                        true);
+  kernels.column_affine(wx.data(), ld, rows, cols, a.data(), b.data(), c.data(), wy.data(), ld,
+                        true);
+  kernels.column_norm_grad(x.data(), cols, dy.data(), cols, rows, cols, a.data(), b.data(),
+                           c.data(), d.data(), dx.data(), cols);
+  kernels.column_norm_grad(wx.data(), ld, wdy.data(), ld, rows, cols, a.data(), b.data(), c.data(),
+                           d.data(), wdx.data(), ld);
+  const Buffer<T> want_y = spread_rows(y, rows, cols, gap);
+  const Buffer<T> want_dx = spread_rows(dx, rows, cols, gap);
+  expect_same_bits("affine apart", wy.data(), want_y.data(), wy.size());
+  expect_same_bits("gradient apart", wdx.data(), want_dx.data(), wdx.size());
+  std::vector<double> sums(static_cast<size_t>(2 * cols + 1), 0.0), wide_sums = sums;
+  kernels.column_moments(x.data(), cols, rows, cols, sums.data());
+  kernels.column_moments(wx.data(), ld, rows, cols, wide_sums.data());
+  expect_same_bits("moments apart", wide_sums.data(), sums.data(), 2 * cols);
+  kernels.column_products(x.data(), cols, dy.data(), cols, rows, cols, a.data(), sums.data());
+  kernels.column_products(wx.data(), ld, wdy.data(), ld, rows, cols, a.data(), wide_sums.data());
+  expect_same_bits("products apart", wide_sums.data(), sums.data(), 2 * cols);
+}
+
 template <typename T>
 void test_maps(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T>& dy, int64_t rows,
                int64_t cols, Random& random) {
@@ -54,7 +95,8 @@ void test_maps(const KernelTable<T>& kernels, const Buffer<T>& x, const Buffer<T
   }
   kernels.column_scale(x.data(), rows, cols, b.data(), y.data());
   kernels.column_norm_grad(x.data(), cols, dy.data(), cols, rows, cols, a.data(), b.data(),
-                           c.data(), d.data(), dx.data());
+                           c.data(), d.data(), dx.data(), cols);
+  for (int64_t gap : {1, 20}) test_apart(kernels, x, dy, rows, cols, gap, a, b, c, d);
   std::vector<double> state(static_cast<size_t>(2 * cols), 1.0);
   kernels.column_products(x.data(), cols, dy.data(), cols, rows, cols, a.data(), state.data());
   std::vector<Wide<T>> sums(static_cast<size_t>(2 * cols), 1);

@@ -117,6 +117,41 @@ void test_average_pool(const KernelTable<T>& kernels, const PoolShape& s, const 
   }
 }
 
+// Pixels that lie apart: the same bits, and nothing written between the pixels.
+template <typename T>
+void test_apart(const KernelTable<T>& kernels, const PoolShape& s, const Buffer<T>& x,
+                const Buffer<T>& dy) {
+  PoolShape wide = s;
+  wide.x_pixel = s.c + 3;
+  wide.y_pixel = s.c + 6;
+  const auto spread = [&](const Buffer<T>& from, int64_t pixel) {
+    Buffer<T> to(from.size() / s.c * pixel);
+    for (int64_t i = 0; i < to.size(); ++i)
+      to[i] = i % pixel < s.c ? from[i / pixel * s.c + i % pixel] : T(7);
+    return to;
+  };
+  const Buffer<T> wx = spread(x, wide.x_pixel), wdy = spread(dy, wide.y_pixel);
+  Buffer<T> y(dy.size()), dx(x.size()), wide_dx(x.size());
+  Buffer<uint8_t> index(dy.size()), wide_index(dy.size());
+  for (const bool max : {false, true}) {
+    Buffer<T> wy = spread(dy, wide.y_pixel);
+    if (max) {
+      kernels.max_pool(s, x.data(), y.data(), index.data());
+      kernels.max_pool(wide, wx.data(), wy.data(), wide_index.data());
+      expect_same_bits("index apart", wide_index.data(), index.data(), index.size());
+      kernels.max_pool_grad(s, dy.data(), index.data(), dx.data());
+      kernels.max_pool_grad(wide, wdy.data(), index.data(), wide_dx.data());
+    } else {
+      kernels.average_pool(s, x.data(), y.data());
+      kernels.average_pool(wide, wx.data(), wy.data());
+      kernels.average_pool_grad(s, dy.data(), dx.data());
+      kernels.average_pool_grad(wide, wdy.data(), wide_dx.data());
+    }
+    expect_same_bits("apart", wy.data(), spread(y, wide.y_pixel).data(), wy.size());
+    expect_same_bits("gradient apart", wide_dx.data(), dx.data(), dx.size());
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -134,6 +169,7 @@ void test_pool(const KernelTable<T>& kernels) {
         fill_image(x, random, content);
         dy.uniform(random);
         test_max_pool(kernels, s, x, dy);
+        test_apart(kernels, s, x, dy);
         if (content == Content::kMinusInfinity) continue;
         test_average_pool(kernels, s, x, dy, content == Content::kTies);
       }
