@@ -110,7 +110,10 @@ struct RowEpilogue {
       : sums(kernel == EpilogueIn::kSumAndBounds) {
     if (epilogue == nullptr || !epilogue->has_function()) return;
     relu = epilogue->function == Unary::k_relu && (sums || epilogue->residual == kNoTensor);
-    if (sums && epilogue->function == Unary::k_clip && epilogue->attrs[0] == 0) {
+    if (sums && epilogue->function == Unary::k_relu6) {
+      relu = true;
+      high = 6;
+    } else if (sums && epilogue->function == Unary::k_clip && epilogue->attrs[0] == 0) {
       relu = true;
       high = static_cast<T>(epilogue->attrs[1]);
     }
