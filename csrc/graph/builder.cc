@@ -19,6 +19,7 @@ void PlanBuilder::build() {
   fold();
   recompute();
   fuse();
+  rows_on_demand();
   place_joined();
   lower();
   schedule();
@@ -160,6 +161,38 @@ void PlanBuilder::fuse() {
   }
 }
 
+void PlanBuilder::rows_on_demand() {
+  inner_epilogue_of_.assign(nodes_.size(), -1);
+  std::vector<int> producer(plan_.tensors_.size(), -1);
+  const auto specs = [&](const Node& node) {
+    std::vector<TensorSpec> result;
+    for (TensorId id : node.inputs) result.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
+    return result;
+  };
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (!kept_[n]) continue;
+    Node& node = nodes_[n];
+    if (node.def->makes_rows) producer[static_cast<size_t>(node.outputs[0])] = static_cast<int>(n);
+    if (node.def->with_rows.empty()) continue;
+    const auto x = static_cast<size_t>(node.inputs[0]);
+    if (producer[x] < 0 || plan_.tensors_[x].readers != 1) continue;
+    const auto p = static_cast<size_t>(producer[x]);
+    const Node& first = nodes_[p];
+    const OpDef& joint = find_op(node.def->with_rows);
+    if (first.after != kNoTensor || node.after != kNoTensor ||
+        !joint.replaces({*first.def, first.attrs, specs(first)},
+                        {*node.def, node.attrs, specs(node)}))
+      continue;
+    std::vector<TensorId> inputs = first.inputs;
+    inputs.insert(inputs.end(), node.inputs.begin() + 1, node.inputs.end());
+    node.def = &joint;
+    node.attrs = first.attrs;
+    node.inputs = std::move(inputs);
+    inner_epilogue_of_[n] = epilogue_of_[p];
+    kept_[p] = false;
+  }
+}
+
 void PlanBuilder::lower() {
   int64_t total = std::max<int64_t>(0, work_);
   for (size_t n = 0; n < nodes_.size() && work_ < 0; ++n) {
@@ -201,9 +234,10 @@ void PlanBuilder::lower() {
   for (size_t n = 0; n < nodes_.size(); ++n) {
     if (!kept_[n]) continue;
     const size_t first = plan_.steps_.size();
-    lowering.lower(nodes_[n], epilogue_of_[n] < 0
-                                  ? nullptr
-                                  : &epilogues_[static_cast<size_t>(epilogue_of_[n])]);
+    const auto epilogue = [&](int index) {
+      return index < 0 ? nullptr : &epilogues_[static_cast<size_t>(index)];
+    };
+    lowering.lower(nodes_[n], epilogue(epilogue_of_[n]), epilogue(inner_epilogue_of_[n]));
     if (nodes_[n].after != kNoTensor)
       for (size_t s = first; s < plan_.steps_.size(); ++s) wait_for(plan_.steps_[s], nodes_[n]);
   }

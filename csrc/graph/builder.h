@@ -30,13 +30,14 @@ class PlanBuilder {
   void make_tensors();  // concrete shapes
   void select_nodes();  // what the outputs and effects need
   void count_readers();
-  void find_fixed();    // tensors that are the same in every run
-  void fold_padding();  // zeros around images into the windows behind them
-  void fold();          // normalisations into the kernels before them
-  void recompute();     // cheap activations again instead of keeping them
-  void fuse();          // elementwise functions into their producers
-  void place_joined();  // inputs of concatenations into their results
-  void lower();         // nodes to steps
+  void find_fixed();      // tensors that are the same in every run
+  void fold_padding();    // zeros around images into the windows behind them
+  void fold();            // normalisations into the kernels before them
+  void recompute();       // cheap activations again instead of keeping them
+  void fuse();            // elementwise functions into their producers
+  void rows_on_demand();  // producers of rows into what reads these
+  void place_joined();    // inputs of concatenations into their results
+  void lower();           // nodes to steps
   void wait_for(Step& step, const Node& node) const;
   void schedule();      // steps to segments
   void place_memory();  // tensors to addresses
@@ -57,11 +58,12 @@ class PlanBuilder {
   const int64_t work_;  // of the plan, -1: to be counted
   const bool join_in_place_;
   std::vector<Node> nodes_;
-  std::vector<Epilogue> epilogues_;  // storage of fused functions
-  std::vector<int> epilogue_of_;     // by node, -1: none
-  std::vector<bool> kept_;           // by node
-  std::vector<bool> constant_;       // by step
-  int loss_step_ = -1;               // hands out scalar output 0, which decides about effects
+  std::vector<Epilogue> epilogues_;     // storage of fused functions
+  std::vector<int> epilogue_of_;        // by node, -1: none
+  std::vector<int> inner_epilogue_of_;  // of the first operator, where a node is two
+  std::vector<bool> kept_;              // by node
+  std::vector<bool> constant_;          // by step
+  int loss_step_ = -1;                  // hands out scalar output 0, which decides about effects
 };
 
 }  // namespace pyframe

@@ -157,6 +157,9 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call, double* sp
   if (steps_[static_cast<size_t>(segment.steps[i])].effect && call.not_finite != nullptr &&
       call.not_finite->load(std::memory_order_relaxed))
     return;
+  // The operands tell steps apart: nobody else ran on this thread since.
+  const Step& step = steps_[static_cast<size_t>(segment.steps[i])];
+  call.previous = call.operands == step.operands.data() ? call.begin : -1;
   call.begin = task - segment.first_task[i];
   call.end = call.begin + 1;
   call.lane = 0;
@@ -167,6 +170,8 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call, double* sp
 void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int thread,
                        int threads, double* spent) const {
   const Segment& segment = segments_[index];
+  call.operands = nullptr;
+  call.previous = -1;
   if (threads == 1) {
     for (int64_t t = 0; t < segment.tasks; ++t) run_task(segment, t, call, spent);
     return;

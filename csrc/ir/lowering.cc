@@ -81,9 +81,10 @@ Step& Lowering::add(const char* name, Partition partition, int64_t extent,
   return steps_.back();
 }
 
-void Lowering::lower(const Node& node, const Epilogue* epilogue) {
+void Lowering::lower(const Node& node, const Epilogue* epilogue, const Epilogue* inner_epilogue) {
   node_ = &node;
   epilogue_ = epilogue;
+  inner_epilogue_ = inner_epilogue;
   node.def->lower(*this);
   node_ = nullptr;
 }

@@ -66,6 +66,9 @@ struct Call {
   double* scalars;                // values of scalar outputs
   std::atomic<bool>* not_finite;  // set when scalar output 0 is not; may be null
   int64_t begin, end;
+  // The task of this step that this thread has run last, so that the workspace is as it left it;
+  // -1: none.
+  int64_t previous;
   int64_t lane;
   bool first_in_lane;  // lane operands hold nothing yet
 
@@ -177,6 +180,8 @@ class Lowering {
   bool is_view(TensorId id) const { return tensors_[id].view_of != kNoTensor; }
   TensorId view_of(TensorId id) const { return tensors_[id].view_of; }
   int64_t view_column(TensorId id) const { return tensors_[id].view_column; }
+  // Of an operator that is two (OpDef::with_rows): the epilogue of the first.
+  const Epilogue* inner_epilogue() const { return inner_epilogue_; }
 
   // -- what it may emit
   TensorId temp(const TensorSpec& spec);
@@ -205,7 +210,7 @@ class Lowering {
                std::make_unique<KernelOf<F>>(std::move(f)));
   }
 
-  void lower(const Node& node, const Epilogue* epilogue);
+  void lower(const Node& node, const Epilogue* epilogue, const Epilogue* inner_epilogue);
 
  private:
   Step& add(const char* name, Partition partition, int64_t extent, std::vector<Operand> operands,
@@ -217,6 +222,7 @@ class Lowering {
   const int64_t batch_;
   const Node* node_ = nullptr;
   const Epilogue* epilogue_ = nullptr;
+  const Epilogue* inner_epilogue_ = nullptr;
 };
 
 // Number of elements in one row (all dimensions but the first).

@@ -121,6 +121,14 @@ struct OpDef {
   // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; inputs x, gamma, beta, mean,
   // variance.
   bool normalises_channels = false;
+  // Rows of the result can be computed as the next operator wants them.
+  bool makes_rows = false;
+  // The operator that is one with `makes_rows` and then this one, whose input 0 is its result;
+  // empty: there is none. Its inputs are those of the first and then the others of the second, its
+  // attributes those of the first.
+  std::string with_rows;
+  // Of such an operator: whether it can, and had better, take the place of the two.
+  bool (*replaces)(const OpContext& first, const OpContext& second) = nullptr;
   // y = a + b, if these have the same shape.
   bool is_sum = false;
   // A pure function of its inputs, whose result a plan may compute again in the backward pass

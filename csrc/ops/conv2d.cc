@@ -62,6 +62,13 @@ Conv2D conv_of(Lowering& l, TensorId x, TensorId kernel, TensorId y) {
   return conv;
 }
 
+int64_t task_count(int64_t batch, int64_t macs) {
+  constexpr int64_t kTasks = 16, kTaskMacs = 400000, kManyTasks = 48, kLongMacs = 1200000;
+  const int64_t tasks = std::max(std::clamp<int64_t>(macs / kTaskMacs, 1, kTasks),
+                                 std::min(macs / kLongMacs, kManyTasks));
+  return ceil_div(tasks, std::max<int64_t>(1, batch));
+}
+
 namespace {
 
 // -- forward
@@ -177,9 +184,9 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
                                    split ? write_whole(l.y()) : write(l.y())};
   if (has_bias) operands.push_back(read_whole(bias));
   const int residual = add_residual(l, operands, split);
-  const auto run = [=](const Call& c, int64_t image, int64_t begin, int64_t end) {
+  const auto run = [=](const Call& c, int64_t image, int64_t begin, int64_t end, int64_t previous) {
     engine->run(c.at<T>(0) + image * in_size, c.at<T>(1), has_bias ? c.at<T>(3) : nullptr,
-                c.at<T>(2) + image * out_size, epilogue.of(c, 2, residual), begin, end,
+                c.at<T>(2) + image * out_size, epilogue.of(c, 2, residual), begin, end, previous,
                 reinterpret_cast<T*>(c.workspace));
   };
   const char* name = l.def().name.c_str();
@@ -187,23 +194,20 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
   if (split) {
     step =
         &l.tasks(name, conv.batch * blocks, std::move(operands), conv.macs(), [=](const Call& c) {
-          for (int64_t t = c.begin; t < c.end; ++t) run(c, t / blocks, t % blocks, t % blocks + 1);
+          const int64_t image = c.begin / blocks, block = c.begin % blocks;
+          run(c, image, block, block + 1,
+              c.previous >= 0 && c.previous / blocks == image ? c.previous % blocks : -1);
         });
   } else {
     step = &l.rows(name, conv.batch, std::move(operands), conv.macs(), [=](const Call& c) {
-      for (int64_t i = 0; i < c.count(); ++i) run(c, i, 0, blocks);
+      for (int64_t i = 0; i < c.count(); ++i) run(c, i, 0, blocks, -1);
     });
   }
   step->workspace = engine->workspace_bytes();
 }
 
-// Pieces in which one image should at least be cut: enough for threads to share few images evenly,
-// but none of so little work that its start counts.
 int64_t image_blocks(const Lowering& l, const Conv2D& conv) {
-  constexpr int64_t kTasks = 16, kTaskMacs = 400000;
-  if (!l.few_rows(conv.batch, conv.macs())) return 1;
-  return ceil_div(std::clamp<int64_t>(conv.macs() / kTaskMacs, 1, kTasks),
-                  std::max<int64_t>(1, conv.batch));
+  return l.few_rows(conv.batch, conv.macs()) ? task_count(conv.batch, conv.macs()) : 1;
 }
 
 template <typename T>
@@ -274,6 +278,7 @@ bool register_all() {
   def.work = work;
   def.takes_epilogue = true;
   def.takes_residual = true;
+  def.with_rows = "separable_conv2d";
   def.folds_padding = true;
   def.folds_channels = true;
   def.recomputable = true;

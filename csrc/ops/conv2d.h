@@ -19,6 +19,10 @@ struct Conv2D {
 // The convolution from x to y of the operator being lowered, whose attributes are those of conv2d.
 Conv2D conv_of(Lowering& l, TensorId x, TensorId kernel, TensorId y);
 
+// Pieces in which each of few images should at least be cut: enough for threads to share them
+// evenly, but none of so little work that its start counts. macs: of all images.
+int64_t task_count(int64_t batch, int64_t macs);
+
 // Adds the steps of the gradient of the convolution's input; bias (kNoTensor: none) is added to it.
 void lower_conv2d_input(Lowering& l, TensorId dy, TensorId kernel, TensorId bias,
                         const Conv2D& conv);

@@ -108,14 +108,16 @@ void ConvEngine<T>::fill_buffer(const T* in, int64_t q0, T* buffer) const {
 template <typename T>
 void ConvEngine<T>::run(const T* in, const T* b, const T* bias, T* out,
                         const RowEpilogue<T>& epilogue, int64_t begin, int64_t end,
-                        T* workspace) const {
+                        int64_t previous, T* workspace) const {
+  int64_t copied = previous < 0 ? -1 : previous / filter_blocks_;
   for (int64_t block = begin; block < end; ++block) {
     const int64_t q0 = block / filter_blocks_ * block_rows_;
     const int64_t first_panel = block % filter_blocks_ * block_panels_;
     const int64_t last_panel = std::min(panels_, first_panel + block_panels_);
     const T* source = in;
     if (buffered_) {
-      fill_buffer(in, q0, workspace);
+      if (block / filter_blocks_ != copied) fill_buffer(in, q0, workspace);
+      copied = block / filter_blocks_;
       source = workspace;
     } else {
       source += q0 * s_.step_h * width_ * s_.in_pixel;

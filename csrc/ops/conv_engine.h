@@ -60,9 +60,10 @@ class ConvEngine {
   // Pieces of an image: blocks of rows, and of them blocks of filters.
   int64_t blocks() const { return row_blocks_ * filter_blocks_; }
 
-  // Computes blocks [begin, end) of all passes for one image.
+  // Computes blocks [begin, end) of all passes for one image. previous: the block of this image
+  // that the workspace was used for last, -1: none.
   void run(const T* in, const T* b, const T* bias, T* out, const RowEpilogue<T>& epilogue,
-           int64_t begin, int64_t end, T* workspace) const;
+           int64_t begin, int64_t end, int64_t previous, T* workspace) const;
 
  private:
   void prepare(int64_t blocks);

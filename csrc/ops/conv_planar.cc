@@ -100,7 +100,7 @@ void PlanarConv<T>::fill_planes(const T* in, int64_t top, int64_t rows, T* plane
 template <typename T>
 void PlanarConv<T>::run(const T* in, const T* w, const T* bias, T* out,
                         const RowEpilogue<T>& epilogue, int64_t begin, int64_t end,
-                        T* workspace) const {
+                        int64_t /*previous*/, T* workspace) const {
   T* result = workspace + in_c_ * plane_;
   T* packed = result + out_c_ * out_plane_ + kernel_->lanes;  // pixels side by side
   for (int64_t block = begin; block < end; ++block) {

@@ -30,7 +30,7 @@ class PlanarConv {
 
   // Computes blocks [begin, end) of output rows for one image. w: the HWIO kernel.
   void run(const T* in, const T* w, const T* bias, T* out, const RowEpilogue<T>& epilogue,
-           int64_t begin, int64_t end, T* workspace) const;
+           int64_t begin, int64_t end, int64_t previous, T* workspace) const;
 
  private:
   // Input rows [top, top + rows) as planes; packed: room for a row of pixels.

@@ -1,26 +1,14 @@
 // Depthwise 2-D convolution: x NHWC, kernel (kh, kw, C), one filter a channel, and its gradients.
+#include "ops/depthwise_conv2d.h"
+
 #include <algorithm>
 #include <limits>
 #include <memory>
 
 #include "common/dispatch_dtype.h"
-#include "ops/gemm.h"
 #include "ops/reduce.h"
-#include "ops/window.h"
 
 namespace pyframe {
-namespace {
-
-struct Depthwise {
-  Window h, w;
-  int64_t batch, c;
-
-  int64_t in_size() const { return h.in * w.in * c; }
-  int64_t out_size() const { return h.out * w.out * c; }
-  int64_t macs() const { return batch * out_size() * h.kernel * w.kernel; }
-};
-
-const std::vector<std::string> kAttrs = {"strides", "dilation", "padding"};
 
 Depthwise make_depthwise(const OpContext& c, const Shape& x, const Shape& kernel) {
   c.require(kernel[0] >= 1 && kernel[1] >= 1, "the kernel must cover at least one cell.");
@@ -28,17 +16,6 @@ Depthwise make_depthwise(const OpContext& c, const Shape& x, const Shape& kernel
             x[3], ".");
   const WindowPair windows = make_windows(c, x, kernel);
   return {windows.h, windows.w, x[0], x[3]};
-}
-
-std::vector<TensorSpec> infer(const OpContext& c) {
-  c.require(c.inputs[0].dtype != DType::kI32, "needs float tensors.");
-  c.require(c.rank(0) == 4 && c.rank(1) == 3, "needs x (N, H, W, C) and a kernel (kh, kw, C).");
-  const Depthwise d = make_depthwise(c, c.shape(0), c.shape(1));
-  for (size_t i = 1; i < c.count(); ++i)
-    c.require(c.inputs[i].dtype == c.inputs[0].dtype, "operands have different dtypes.");
-  if (c.count() == 3)
-    c.require(c.rank(2) == 1 && c.shape(2)[0] == d.c, "bias must have the shape (", d.c, ",).");
-  return {{{d.batch, d.h.out, d.w.out, d.c}, c.inputs[0].dtype}};
 }
 
 Depthwise depthwise_of(Lowering& l, size_t x, size_t kernel) {
@@ -52,27 +29,20 @@ DepthwisePass forward_pass(const Depthwise& d) {
           d.w.stride,    d.h.dilation, d.w.dilation, -d.h.pad,   -d.w.pad};
 }
 
-// An epilogue as bounds of the result, or as a function of whole rows.
-template <typename T>
-struct BoundedEpilogue {
-  T low = -std::numeric_limits<T>::infinity(), high = std::numeric_limits<T>::infinity();
-  RowEpilogue<T> rest{nullptr};
+namespace {
 
-  explicit BoundedEpilogue(const Epilogue* epilogue) {
-    if (epilogue == nullptr) return;
-    if (epilogue->function == Unary::k_relu) {
-      low = 0;
-    } else if (epilogue->function == Unary::k_relu6) {
-      low = 0;
-      high = 6;
-    } else if (epilogue->function == Unary::k_clip) {
-      low = static_cast<T>(epilogue->attrs[0]);
-      high = static_cast<T>(epilogue->attrs[1]);
-    } else {
-      rest = RowEpilogue<T>(epilogue);
-    }
-  }
-};
+const std::vector<std::string> kAttrs = {"strides", "dilation", "padding"};
+
+std::vector<TensorSpec> infer(const OpContext& c) {
+  c.require(c.inputs[0].dtype != DType::kI32, "needs float tensors.");
+  c.require(c.rank(0) == 4 && c.rank(1) == 3, "needs x (N, H, W, C) and a kernel (kh, kw, C).");
+  const Depthwise d = make_depthwise(c, c.shape(0), c.shape(1));
+  for (size_t i = 1; i < c.count(); ++i)
+    c.require(c.inputs[i].dtype == c.inputs[0].dtype, "operands have different dtypes.");
+  if (c.count() == 3)
+    c.require(c.rank(2) == 1 && c.shape(2)[0] == d.c, "bias must have the shape (", d.c, ",).");
+  return {{{d.batch, d.h.out, d.w.out, d.c}, c.inputs[0].dtype}};
+}
 
 // A small image is one piece of work, a large one is cut in blocks of rows.
 int64_t rows_of_block(int64_t rows, int64_t row_macs) {
@@ -285,6 +255,7 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
+  def.makes_rows = true;
   def.folds_padding = true;
   def.folds_channels = true;
   def.recomputable = true;
