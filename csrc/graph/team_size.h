@@ -28,7 +28,8 @@ class TeamSize {
       return;
     }
     const bool unknown = serial_ == 0 && ++runs_ > kWarmUp;
-    if (unknown || (serial_ > 0 && step > serial_)) {
+    slow_ = serial_ > 0 && step > serial_ ? slow_ + 1 : 0;
+    if (unknown || slow_ >= kSlowRuns) {
       // The first look at one thread, or the second thread is more hindrance than help.
       serial_left_ = patience_;
       if (!unknown) patience_ = std::min(2 * patience_, kLongest);
@@ -41,6 +42,8 @@ class TeamSize {
   explicit TeamSize(int most) : most_(most) {}
 
   static constexpr int kWarmUp = 2;  // runs that touch memory for the first time tell nothing
+  // One slow run may have been the first after a pause: threads asleep, caches full of other data.
+  static constexpr int kSlowRuns = 2;
   static constexpr double kGood = 0.8;
   // Seconds of running on one thread before the next look at two; the look itself costs a time
   // slice or two, some 10 ms, when a core is still taken.
@@ -48,7 +51,8 @@ class TeamSize {
 
   int most_ = 0;
   int runs_ = 0;
-  double serial_ = 0;       // seconds a step on one thread, quickest of late
+  int slow_ = 0;       // runs on all threads, one after the other, that were slower than on one
+  double serial_ = 0;  // seconds a step on one thread, quickest of late
   double serial_left_ = 0;  // seconds still to run on one thread
   double patience_ = kShortest;
 };

@@ -98,7 +98,8 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   // Wide enough that w is read in runs.
   const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), round_up(int64_t{64}, nr),
                                    round_up(int64_t{256}, nr));
-  const int64_t block = gemm_block_k(k), height = gemm_block_m(*kernel, rows, block);
+  const int64_t block = gemm_block_k(k, kGemmBothBlockK);
+  const int64_t height = gemm_block_m(*kernel, rows, block);
   const bool has_bias = bias != kNoTensor;
   std::vector<Operand> operands = {read_whole(x), read_whole(w), write_whole(y)};
   if (has_bias) operands.push_back(read_whole(bias));
@@ -218,7 +219,11 @@ template <typename T>
 class GradientTile {
  public:
   GradientTile(const KernelTable<T>* kernel, const DenseShape& s, int64_t ldx, int64_t ldy)
-      : kernel_(kernel), s_(s), ldx_(ldx), ldy_(ldy), block_(gemm_block_k(s.rows())) {
+      : kernel_(kernel),
+        s_(s),
+        ldx_(ldx),
+        ldy_(ldy),
+        block_(gemm_block_k(s.rows(), kGemmBothBlockK)) {
     const auto collide = [](int64_t width) {
       return width * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     };

@@ -9,9 +9,12 @@
 
 namespace pyframe {
 
-// The inner dimension is cut so that a packed panel of B (kGemmBlockK x nr) stays in the L1
-// cache while the rows of A pass by.
-constexpr int64_t kGemmBlockK = 384;
+// The inner dimension is cut so that a block of A stays in the L2 cache while the panels of B pass
+// by. A panel need not fit the L1 cache: its rows come in one stream, slowly, but every block more
+// reads and writes C once more.
+constexpr int64_t kGemmBlockK = 1024;
+// Where blocks of B are in the L2 cache, too.
+constexpr int64_t kGemmBothBlockK = 384;
 
 // A right-hand side ready for the kernel: packed panels, or a row-major matrix as it lies.
 template <typename T>
@@ -25,8 +28,8 @@ struct GemmB {
 
 // How the inner dimension is cut: equal blocks, because a short last one would pay the traffic of C
 // for little work.
-inline int64_t gemm_block_k(int64_t k) {
-  return std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, kGemmBlockK))));
+inline int64_t gemm_block_k(int64_t k, int64_t most = kGemmBlockK) {
+  return std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, most))));
 }
 
 // Rows of A that stay in the L2 cache while the panels of B pass by: equal blocks again.
@@ -86,10 +89,49 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
   }
 }
 
-// Adds the step that packs B(k, j) = b[offset + k * rs + j * cs] into a new temporary and returns
-// it.
+// How a product of m x n results is cut in tasks: rows x columns blocks of nearly equal size, few
+// enough rows for the L2 cache and enough blocks for many threads.
+class GemmGrid {
+ public:
+  template <typename T>
+  GemmGrid(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k)
+      : m_(m), n_(n), nr_(kernel.nr) {
+    constexpr int64_t kTaskWork = int64_t{1} << 20;  // multiply-adds, some 20 us
+    constexpr int64_t kTasks = 8;
+    const int64_t wanted = std::min(kTasks, m * n * k / kTaskWork), panels = ceil_div(n, nr_);
+    rows_ = std::max<int64_t>(1, ceil_div(m, 8 * kernel.mr));
+    if (rows_ > 1 && rows_ < kTasks) rows_ = round_up(rows_, 2);  // a pair of threads shares evenly
+    while (2 * rows_ * columns_ <= wanted) {
+      if (m >= 2 * rows_ * 4 * kernel.mr)
+        rows_ *= 2;
+      else if (panels >= 2 * columns_)
+        columns_ *= 2;
+      else
+        break;
+    }
+  }
+
+  struct Block {
+    int64_t i, m, j, n;  // first row, rows, first column, columns
+  };
+  int64_t blocks() const { return rows_ * columns_; }
+  Block block(int64_t index) const {
+    const int64_t row = index / columns_, column = index % columns_, panels = ceil_div(n_, nr_);
+    const int64_t i = row * m_ / rows_, j = column * panels / columns_ * nr_;
+    return {i, (row + 1) * m_ / rows_ - i, j,
+            std::min(n_, (column + 1) * panels / columns_ * nr_) - j};
+  }
+  int64_t width() const { return std::min(n_, ceil_div(ceil_div(n_, nr_), columns_) * nr_); }
+
+ private:
+  int64_t m_, n_, nr_;
+  int64_t rows_, columns_ = 1;
+};
+
+// Adds the step that packs `count` matrices B(k, j) = b[offset + k * rs + j * cs], which lie end to
+// end, into a new temporary and returns it.
 TensorId lower_pack(Lowering& l, TensorId b, int64_t k, int64_t n, int64_t rs, int64_t cs,
-                    int64_t offset = 0);
+                    int64_t offset = 0, int64_t count = 1);
 
 // What a kernel does of an epilogue: relu alone, or adding the residual and clipping to [0, high].
 enum class EpilogueIn { kRelu, kSumAndBounds };

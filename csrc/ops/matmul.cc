@@ -49,6 +49,15 @@ int64_t work(const OpContext& c) {
   return s.batch * s.m * s.n * s.k;
 }
 
+// Whether b is multiplied with as it lies: it fits the L2 cache together with rows of a, or few
+// rows pass by. What does not change is packed once.
+template <typename T>
+bool reads_plain(const Lowering& l, const KernelTable<T>& kernel, const MatmulShape& s) {
+  if (s.tb || l.is_fixed(l.x(1))) return false;
+  const int64_t bytes = s.k * s.n * static_cast<int64_t>(sizeof(T));
+  return bytes <= 512 * 1024 || (s.m <= 4 * kernel.mr && bytes <= 1024 * 1024);
+}
+
 template <typename T>
 void lower_of(Lowering& l) {
   const KernelTable<T>* kernel = &kernels<T>();
@@ -57,44 +66,29 @@ void lower_of(Lowering& l) {
     s.m *= s.batch;
     s.batch = 1;
   }
-  const int64_t nr = kernel->nr, panels = ceil_div(s.n, nr), packed_size = panels * nr * s.k;
-  const int64_t b_count = s.shared_b ? 1 : s.batch;
-  const int64_t b_size = s.k * s.n, a_size = s.m * s.k;
-  const int64_t rs = s.tb ? 1 : s.n, cs = s.tb ? s.k : 1;
-  const TensorId packed = l.temp({{b_count * packed_size}, l.dtype()});
-  const int64_t group = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, s.k * nr));
-  const int64_t groups = ceil_div(panels, group);
-  l.tasks("pack", b_count * groups, {read_whole(l.x(1)), write_whole(packed)}, b_count * b_size,
-          [=](const Call& c) {
-            for (int64_t t = c.begin; t < c.end; ++t) {
-              const int64_t batch = t / groups, first = t % groups * group;
-              const int64_t columns = std::min(s.n, (first + group) * nr) - first * nr;
-              kernel->pack_b(c.at<T>(0) + batch * b_size + first * nr * cs, rs, cs, s.k, columns,
-                             c.at<T>(1) + batch * packed_size + first * nr * s.k);
-            }
-          });
-  // Row blocks that keep a slice of A in the L2 cache; column blocks when there are few rows.
-  const int64_t block_m = 8 * kernel->mr;
-  const int64_t block_n = s.m > 4 * block_m ? s.n : 16 * nr;
-  const int64_t blocks_m = ceil_div(s.m, block_m);
-  const int64_t blocks_n = std::max<int64_t>(1, ceil_div(s.n, std::max<int64_t>(1, block_n)));
+  const int64_t nr = kernel->nr, b_size = s.k * s.n, a_size = s.m * s.k;
+  const bool plain = reads_plain(l, *kernel, s);
+  const TensorId right = plain ? l.x(1)
+                               : lower_pack(l, l.x(1), s.k, s.n, s.tb ? 1 : s.n, s.tb ? s.k : 1, 0,
+                                            s.shared_b ? 1 : s.batch);
+  const int64_t right_size = plain ? b_size : ceil_div(s.n, nr) * nr * s.k;
+  const int64_t right_step = s.shared_b ? 0 : right_size;
+  const GemmGrid grid(*kernel, s.m, s.n, s.k);
   const int64_t a_rs = s.ta ? 1 : s.k, a_cs = s.ta ? s.m : 1;
-  const GemmCopy copy = GemmCopy::of(*kernel, std::min(block_n, s.n), s.k, a_rs, a_cs);
-  Step& step =
-      l.tasks("matmul", s.batch * blocks_m * blocks_n,
-              {read_whole(l.x(0)), read_whole(packed), write_whole(l.y())},
-              s.batch * s.m * s.n * s.k, [=](const Call& c) {
-                for (int64_t t = c.begin; t < c.end; ++t) {
-                  const int64_t batch = t / (blocks_m * blocks_n);
-                  const int64_t i = t / blocks_n % blocks_m * block_m, j = t % blocks_n * block_n;
-                  GemmB<T> b = GemmB<T>::packed(c.at<T>(1), s.k, nr);
-                  b.data += (s.shared_b ? 0 : batch) * packed_size + j / nr * b.panel;
-                  gemm_blocked(*kernel, std::min(block_m, s.m - i), std::min(block_n, s.n - j), s.k,
-                               c.at<T>(0) + batch * a_size + i * a_rs, a_rs, a_cs, b,
-                               c.at<T>(2) + (batch * s.m + i) * s.n + j, s.n, false, nullptr, false,
-                               copy, c.workspace);
-                }
-              });
+  const GemmCopy copy = GemmCopy::of(*kernel, grid.width(), s.k, a_rs, a_cs);
+  Step& step = l.tasks(
+      "matmul", s.batch * grid.blocks(),
+      {read_whole(l.x(0)), read_whole(right), write_whole(l.y())}, s.batch * s.m * s.n * s.k,
+      [=](const Call& c) {
+        const int64_t batch = c.begin / grid.blocks();
+        const GemmGrid::Block block = grid.block(c.begin % grid.blocks());
+        const T* data = c.at<T>(1) + batch * right_step;
+        GemmB<T> b = plain ? GemmB<T>::plain(data, s.n, nr) : GemmB<T>::packed(data, s.k, nr);
+        b.data += block.j / nr * b.panel;
+        gemm_blocked(*kernel, block.m, block.n, s.k, c.at<T>(0) + batch * a_size + block.i * a_rs,
+                     a_rs, a_cs, b, c.at<T>(2) + (batch * s.m + block.i) * s.n + block.j, s.n,
+                     false, nullptr, false, copy, c.workspace);
+      });
   step.workspace = copy.bytes;
 }
 

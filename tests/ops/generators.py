@@ -174,6 +174,7 @@ def matmul() -> Cases:
     triples += [(n, n, n) for n in SIZES] + [(1, 100, 64), (130, 129, 131), (33, 300, 40)]
     triples += [(67, 1030, 70), (300, 33, 530)]  # several blocks of every blocked loop
     triples += [(123, 1024, 200)]  # rows at a distance of 4 KiB, which are copied
+    triples += [(300, 200, 260)]  # tasks in both directions
     for position, (m, k, n) in enumerate(triples):
         for ta, tb in ((False, False), (True, False), (False, True), (True, True)):
             rng = rng_for(5, m, k, n)
