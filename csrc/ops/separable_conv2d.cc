@@ -195,6 +195,8 @@ bool replaces(const OpContext& first, const OpContext& second) {
     return false;
   const Depthwise d = make_depthwise(first, first.shape(0), first.shape(1));
   if (d.macs() == 0 || kernel[3] == 0) return false;
+  // Rows of strided ones do not share what they read, and are no faster in blocks.
+  if (d.h.stride > 1 || d.w.stride > 1) return false;
   // One small image can be shared by its filters alone, and every thread computes all its depthwise
   // rows. That pays where the product would otherwise copy them, because they are 4 KiB apart.
   const auto pixel_bytes = d.c * static_cast<int64_t>(dtype_size(first.inputs[0].dtype));

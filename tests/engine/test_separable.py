@@ -27,7 +27,7 @@ SAME = {"padding": "same"}
 CASES = [
     # One image: blocks of rows and of filters.
     Case((1, 56, 56, 24), (3, 3), 48, SAME, "relu6", "relu6"),
-    Case((1, 15, 13, 100), (3, 3), 250, {**SAME, "strides": [2, 2]}, "relu", None),
+    Case((1, 15, 13, 100), (3, 3), 250, SAME, "relu", None),
     Case((1, 14, 14, 512), (3, 3), 96, SAME, "relu6", "relu", residual=True),
     Case((1, 7, 7, 1024), (3, 3), 70, SAME, "relu6", "relu6"),
     Case((1, 9, 9, 256), (5, 5), 512, SAME, None, "sigmoid", (False, True), residual=True),
@@ -134,8 +134,13 @@ def test_result_in_a_concatenation() -> None:
     ],
 )
 def test_other_convolutions_stay_apart(kernel: tuple[int, ...], attrs: dict[str, Any]) -> None:
-    """Kernels of several cells, strides, groups; and all of one image of few pixels."""
+    """Kernels of several cells, with strides, with groups."""
     assert "separable_conv2d" not in description((1, 9, 9, 8), kernel, attrs)
+
+
+def test_strides_stay_apart() -> None:
+    strided = {**SAME, "strides": [2, 2]}
+    assert "separable_conv2d" not in description((1, 20, 20, 8), (1, 1, 8, 8), {}, strided)
 
 
 def test_few_pixels_stay_apart() -> None:
@@ -143,10 +148,12 @@ def test_few_pixels_stay_apart() -> None:
     assert "separable_conv2d" in description((2, 7, 7, 8), (1, 1, 8, 8), {})
 
 
-def description(image: tuple[int, ...], kernel: tuple[int, ...], attrs: dict[str, Any]) -> str:
+def description(
+    image: tuple[int, ...], kernel: tuple[int, ...], attrs: dict[str, Any], first: Any = SAME
+) -> str:
     graph = _core.Graph()
     x = graph.input("x", (None, *image[1:]), "float32")
     tensors = [graph.variable(variable(np.ones(s, np.float32), "w")) for s in ((3, 3, 8), kernel)]
-    (y,) = graph.op("depthwise_conv2d", [x, tensors[0]], SAME)
+    (y,) = graph.op("depthwise_conv2d", [x, tensors[0]], first)
     (z,) = graph.op("conv2d", [y, tensors[1]], attrs)
     return graph.compile([z], [image]).describe()
