@@ -4,6 +4,8 @@
 // conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift) if the result's channels
 // are the last axis of the kernel. It is done where nobody else reads the product and where
 // neither kernel nor statistics change in the plan: the new kernel is then part of the prologue.
+#include <utility>
+
 #include "graph/builder.h"
 #include "ir/op.h"
 
@@ -27,21 +29,31 @@ Ints zeros_around(const Node& node, const Shape& kernel) {
 
 void PlanBuilder::fold_padding() {
   std::vector<int> padding(plan_.tensors_.size(), -1);  // the padding operator behind a tensor
+  std::vector<std::vector<std::pair<size_t, Ints>>> windows(plan_.tensors_.size());  // its readers
   for (size_t n = 0; n < nodes_.size(); ++n) {
-    Node& node = nodes_[n];
+    const Node& node = nodes_[n];
     if (!kept_[n]) continue;
     if (node.def->is_padding) padding[static_cast<size_t>(node.outputs[0])] = static_cast<int>(n);
     if (!node.def->folds_padding || node.attrs.text("padding", "valid") != "valid") continue;
     const auto x = static_cast<size_t>(node.inputs[0]);
-    if (padding[x] < 0 || plan_.tensors_[x].readers != 1) continue;
-    const auto p = static_cast<size_t>(padding[x]);
-    const Ints pads =
-        zeros_around(nodes_[p], plan_.tensors_[static_cast<size_t>(node.inputs[1])].spec.shape);
-    if (pads.empty() ||
-        element_count(plan_.tensors_[static_cast<size_t>(nodes_[p].inputs[0])].spec.shape) == 0)
+    if (padding[x] < 0) continue;
+    Ints pads = zeros_around(nodes_[static_cast<size_t>(padding[x])],
+                             plan_.tensors_[static_cast<size_t>(node.inputs[1])].spec.shape);
+    if (!pads.empty()) windows[x].emplace_back(n, std::move(pads));
+  }
+  for (size_t x = 0; x < windows.size(); ++x) {
+    // All readers take the padding over, or none does: else it would be computed all the same.
+    if (windows[x].empty() || static_cast<size_t>(plan_.tensors_[x].readers) != windows[x].size())
       continue;
-    node.attrs.set("pads", pads);
-    node.inputs[0] = nodes_[p].inputs[0];
+    const auto p = static_cast<size_t>(padding[x]);
+    const TensorId image = nodes_[p].inputs[0];
+    if (element_count(plan_.tensors_[static_cast<size_t>(image)].spec.shape) == 0) continue;
+    for (const auto& [n, pads] : windows[x]) {
+      nodes_[n].attrs.set("pads", pads);
+      nodes_[n].inputs[0] = image;
+      plan_.tensors_[static_cast<size_t>(image)].readers += 1;
+    }
+    plan_.tensors_[static_cast<size_t>(image)].readers -= 1;
     kept_[p] = false;
   }
 }

@@ -100,3 +100,30 @@ def test_a_result_that_others_read_stays() -> None:
     results = graph.compile([y, z], [x.shape]).run([x])
     np.testing.assert_array_equal(results[0], padded(x, ((1, 1), (1, 1))))
     assert results[1].shape == x.shape
+
+
+@pytest.mark.parametrize("ways", ["windows", "a window and another reader"])
+def test_padding_that_two_operators_read(ways: str) -> None:
+    # Two ZeroPadding2D of one image are one operator in a plan, since equal functions are shared.
+    x = RNG.standard_normal((2, 6, 7, 4))
+    kernels = [RNG.standard_normal((k, k, 4, 3)) for k in (3, 2)]
+    graph = _core.Graph()
+    image = graph.input("x", x.shape, "float64")
+    pads: dict[str, Any] = {"before": [0, 1, 0, 0], "after": [0, 1, 1, 0]}
+    images = [graph.op("pad", [image], pads)[0] for _ in range(2)]
+    weights = [graph.variable(variable(kernel, f"w{i}")) for i, kernel in enumerate(kernels)]
+    outputs = [graph.op("conv2d", list(pair))[0] for pair in zip(images, weights, strict=True)]
+    if ways != "windows":
+        outputs[1] = graph.op("exp", [images[1]])[0]
+    plan = graph.compile(outputs, [x.shape])
+    assert ("pad " in plan.describe()) == (ways != "windows")
+    whole = _core.Graph()
+    image = whole.input("x", (2, 8, 8, 4), "float64")
+    expected = [
+        whole.op("conv2d", [image, whole.variable(variable(kernel, "w"))])[0] for kernel in kernels
+    ]
+    wanted = whole.compile(expected, [(2, 8, 8, 4)]).run([padded(x, ((1, 1), (0, 1)))])
+    if ways != "windows":
+        wanted[1] = np.exp(padded(x, ((1, 1), (0, 1))))
+    for one, two in zip(plan.run([x]), wanted, strict=True):
+        np.testing.assert_allclose(one, two, 1e-12, 1e-12)
