@@ -15,6 +15,7 @@ from pyframe import (
     models,
     ops,
     optimizers,
+    random,
     regularizers,
     saving,
     utils,
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "activations",
     "applications",
+    "backend",
     "build_config",
     "callbacks",
     "config",
@@ -50,6 +52,7 @@ __all__ = [
     "ops",
     "optimizers",
     "preprocessing",
+    "random",
     "regularizers",
     "saving",
     "set_isa",
@@ -64,7 +67,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> object:
     # Not every program needs these: they are loaded when asked for.
-    if name in ("applications", "datasets", "preprocessing"):
+    if name in ("applications", "backend", "datasets", "preprocessing"):
         import importlib
 
         return importlib.import_module(f"pyframe.{name}")

@@ -22,6 +22,11 @@ from pyframe.models.sources import IterableFeed, is_batch_source
 from pyframe.models.steps import BatchSpec, Step, Totals, make_step
 
 Logs = dict[str, Any]
+# What a model of Keras may override.
+_OWN_STEPS = (
+    "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics",
+    "make_train_function", "make_test_function", "make_predict_function",
+)  # fmt: skip
 
 
 class Evaluator(Predictor):
@@ -58,8 +63,17 @@ class Evaluator(Predictor):
             auto_scale_loss: there is no 16-bit training.
 
         Raises:
-            ConfigurationError: for an unknown name or type.
+            ConfigurationError: for an unknown name or type; if the model's class has a step of its
+                own (`train_step`, `compute_loss` ...), which would never be called.
         """
+        for method in _OWN_STEPS:
+            if hasattr(type(self), method):
+                raise ConfigurationError(
+                    f"{type(self).__name__} has a `{method}` of its own. It would not be called: a "
+                    "step is compiled from `call`, loss and optimizer. Use a loss function "
+                    "loss(y_true, y_pred), `self.add_loss(...)` in `call` for terms without "
+                    "targets, and train_on_batch in a loop for networks that are trained in turn."
+                )
         compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
         if self.built and loss is not None:
             compiled.heads_for(self.outputs_spec)

@@ -137,7 +137,8 @@ class _GraphReader:
             operation = TensorFlowFunction(entry["config"])
         else:
             operation = deserialize(arguments, custom_objects)
-        name = operation.name
+        # Keras leaves the name out of the configuration of a class of one's own.
+        name = str(entry.get("name") or operation.name)
         if name in self._operations:
             raise ConfigurationError(f"The configuration has two layers named '{name}'.")
         self._operations[name] = operation

@@ -42,6 +42,19 @@ from pyframe.ops.composed import (
     tan,
     var,
 )
+from pyframe.ops.creation import (
+    arange,
+    convert_to_numpy,
+    convert_to_tensor,
+    eye,
+    full,
+    linspace,
+    ndim,
+    ones,
+    shape,
+    size,
+    zeros,
+)
 from pyframe.ops.dispatch import is_symbolic
 from pyframe.ops.elementwise import (
     abs,
@@ -179,6 +192,7 @@ __all__ = [
     "add",
     "all",
     "any",
+    "arange",
     "argmax",
     "assign",
     "assign_add",
@@ -199,6 +213,8 @@ __all__ = [
     "conv2d",
     "conv2d_transpose",
     "conv_transpose",
+    "convert_to_numpy",
+    "convert_to_tensor",
     "cos",
     "dense",
     "depthwise_conv2d",
@@ -211,10 +227,12 @@ __all__ = [
     "exp",
     "expand_dims",
     "expm1",
+    "eye",
     "flatten",
     "flip",
     "floor",
     "floor_divide",
+    "full",
     "gelu",
     "get_item",
     "gradients",
@@ -234,6 +252,7 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "linspace",
     "log",
     "log1p",
     "log2",
@@ -261,11 +280,13 @@ __all__ = [
     "moveaxis",
     "moving_average",
     "multiply",
+    "ndim",
     "negative",
     "norm",
     "normalize",
     "not_equal",
     "one_hot",
+    "ones",
     "ones_like",
     "pad",
     "power",
@@ -283,12 +304,14 @@ __all__ = [
     "rsqrt",
     "selu",
     "sgd_update",
+    "shape",
     "sigmoid",
     "sigmoid_crossentropy",
     "sign",
     "silu",
     "simple_rnn",
     "sin",
+    "size",
     "softmax",
     "softmax_crossentropy",
     "softplus",
@@ -315,11 +338,15 @@ __all__ = [
     "value_and_grad",
     "var",
     "where",
+    "zeros",
     "zeros_like",
 ]
 
 # One place for all functions: what they do with the tensors of `Input`.
-_NOT_RECORDED = {"gradients", "is_symbolic", "trace_function", "value_and_grad"}
+_NOT_RECORDED = {"gradients", "is_symbolic", "trace_function", "value_and_grad"} | {
+    "arange", "convert_to_numpy", "convert_to_tensor", "eye", "full", "linspace", "ndim", "ones",
+    "shape", "size", "zeros",
+}  # fmt: skip
 for _scope, _names in ((globals(), set(__all__) - _NOT_RECORDED), (vars(image), image.__all__)):
     for _name in _names:
         if inspect.isfunction(_scope[_name]):

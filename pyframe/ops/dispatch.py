@@ -13,6 +13,14 @@ from pyframe.ops.eager import Attrs, run_operator
 from pyframe.ops.tensor import SymbolicValue, Tensor, Trace, Variable, current_trace
 
 
+class DeferredTensor:
+    """What becomes a tensor where an operator needs one; other uses may do without."""
+
+    def to_tensor(self) -> Any:
+        """Returns the tensor."""
+        raise NotImplementedError
+
+
 def trace_of(values: Sequence[Any]) -> Trace | None:
     """Returns the trace of the first symbolic value; variables belong to the current trace.
 
@@ -51,6 +59,8 @@ def float_dtype(*values: Any) -> str:
 
 def to_tensor(trace: Trace, value: Any, dtype: str | None = None) -> Tensor:
     """Brings a tensor, variable, array or number into a trace, cast to dtype if given."""
+    if isinstance(value, DeferredTensor):
+        value = value.to_tensor()
     if isinstance(value, Variable):
         value = trace.variable(value)
     if not isinstance(value, Tensor):
@@ -82,6 +92,7 @@ def apply_all(
         One symbolic tensor or array for each output.
     """
     attrs = {} if attrs is None else attrs
+    inputs = [x.to_tensor() if isinstance(x, DeferredTensor) else x for x in inputs]
     if dtypes is None:
         dtypes = [float_dtype(*inputs)] * len(inputs)
     trace = trace_of(inputs)

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from pyframe.errors import ConfigurationError, ShapeError
-from pyframe.ops.dispatch import apply, apply_all, float_dtype, move_dtype, rank, static_shape
+from pyframe.ops.dispatch import (
+    DeferredTensor,
+    apply,
+    apply_all,
+    float_dtype,
+    move_dtype,
+    rank,
+    static_shape,
+)
 from pyframe.ops.dtypes import standardize_dtype
 from pyframe.ops.elementwise import cast
 
@@ -28,16 +36,19 @@ def normal_axis(axis: int, ndim: int, argument: str = "axis") -> int:
     return int(axis) % ndim
 
 
-def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
+def reshape(x: Any, newshape: Sequence[Any]) -> Any:
     """Returns the elements of x in another shape.
 
     Args:
         x: the operand.
-        newshape: the dimensions; one may be -1 (or None), it is computed.
+        newshape: the dimensions; one may be -1 (or None), it is computed; the first may be the
+            number of samples from `ops.shape`.
 
     Raises:
         ShapeError: if more than one dimension is left open or the sizes differ.
     """
+    if newshape and isinstance(newshape[0], DeferredTensor):
+        newshape = [None, *newshape[1:]]  # the number of samples, from ops.shape
     if not all(n is None or isinstance(n, (int, np.integer)) for n in newshape):
         raise ShapeError(f"A shape must hold whole numbers. Received: {newshape!r}")
     shape = [-1 if n is None else int(n) for n in newshape]

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pyframe.errors import ShapeError
-from pyframe.ops.dispatch import apply, static_shape, to_tensor
+from pyframe.errors import ConfigurationError, ShapeError
+from pyframe.ops.arithmetic import Arithmetic
+from pyframe.ops.dispatch import DeferredTensor, apply, static_shape, to_tensor
 from pyframe.ops.shaping import max as reduce_max
 from pyframe.ops.shaping import reshape
 from pyframe.ops.shaping import sum as reduce_sum
 from pyframe.ops.tensor import Tensor, Trace, Variable
 
 
-class RowCount:
+class RowCount(DeferredTensor, Arithmetic):
     """The number of rows of a symbolic tensor, possibly times a number and a scalar tensor.
 
     The caller of a plan knows how many rows a batch has, so counting them needs no operator.
@@ -31,21 +32,36 @@ class RowCount:
         self.like = like
         self.factor = factor
         self.tensor = tensor
+        self.shape = ()
+        self.dtype = like.dtype
+
+    def needs_no_factor(self) -> None:
+        """Raises a ConfigurationError if it is not the number of rows itself."""
+        if self.factor != 1.0 or self.tensor is not None:
+            raise ConfigurationError(
+                "The first dimension of a shape can be ops.shape(x)[0], but no multiple of it."
+            )
+
+    def __repr__(self) -> str:
+        return f"<number of rows of {self.like!r}>"
 
     def __mul__(self, other: Any) -> RowCount:
         if isinstance(other, Tensor):
+            other = other if self.tensor is None else self.tensor * other
             return RowCount(self.like, self.factor, other)
         return RowCount(self.like, self.factor * float(other), self.tensor)
 
     __rmul__ = __mul__
 
+    def ones(self) -> Any:
+        """Returns a one for each row: (rows,), of the dtype of `like`."""
+        ones = apply("broadcast_like", 1.0, self.like, dtype=self.like.dtype)
+        others = range(1, len(self.like.shape))
+        return reduce_max(ones, others) if others else ones
+
     def to_tensor(self) -> Any:
         """Returns the number as a scalar tensor of the dtype of `like`."""
-        ones = apply("broadcast_like", 1.0, self.like, dtype=self.like.dtype)
-        rows = (
-            reduce_max(ones, range(1, len(self.like.shape))) if len(self.like.shape) > 1 else ones
-        )
-        count = reduce_sum(rows) * self.factor
+        count = reduce_sum(self.ones()) * self.factor
         return count if self.tensor is None else count * self.tensor
 
 

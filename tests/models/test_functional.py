@@ -417,3 +417,20 @@ def test_layers_of_ones_own_are_found() -> None:
     text = model.to_json()
     assert "mine>Twice" in text
     np.testing.assert_allclose(model_from_json(text).predict(X), 2 * X)
+
+
+@pytest.mark.parametrize("method", ["train_step", "test_step", "compute_loss"])
+def test_steps_of_ones_own_are_refused_not_ignored(method: str) -> None:
+    model = type("Own", (Model,), {method: lambda *_: None})()
+    with pytest.raises(ConfigurationError, match=f"Own has a `{method}` of its own"):
+        model.compile("sgd", "mse")
+
+
+def test_layers_without_a_name_in_their_configuration_load_twice() -> None:
+    # Keras 3 writes the name of a class of one's own, without get_config, beside it only.
+    a = Input((4,))
+    config = json.loads(Model(a, Twice(name="twice")(a)).to_json())
+    del config["config"]["layers"][1]["config"]["name"]
+    with CustomObjectScope({"Twice": Twice}):
+        for _ in range(2):
+            np.testing.assert_allclose(model_from_json(json.dumps(config)).predict(X), 2 * X)
