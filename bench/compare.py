@@ -21,6 +21,7 @@ from bench.workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
 LARGE_ROUNDS = 7  # a step of a large network is longer than a turn of the small ones
+PICTURES_MS = 500  # pipelines fill at the beginning of a turn and are cut off at its end
 PAUSE = 0.03  # between turns: threads that spin after their work have gone to sleep
 
 
@@ -96,7 +97,8 @@ def measure(
         if ready["parameters"] != workload.parameters:
             raise SystemExit(f"{name}: {ready['parameters']} parameters in {workload.name}, "
                              f"expected {workload.parameters}")  # fmt: skip
-        iterations[name] = max(1, round(options.round_ms / 1000 / ready["seconds"]))
+        length = max(options.round_ms, PICTURES_MS if workload.kind == "augment" else 0)
+        iterations[name] = max(1, round(length / 1000 / ready["seconds"]))
         results[name] = {
             "way": ready["way"],
             "ways": ready["ways"],
