@@ -125,7 +125,7 @@ typedef uint8_t uint8;
 PYFRAME_BLEND(uint8)
 PYFRAME_BLEND(float)
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 // The same for bytes of three or four channels side by side: eight bytes hold a pixel and the one
 // to its right, so both are blended downwards at once. Places are found for a whole block before
 // its pixels are blended: in turns both would wait for each other's results.
