@@ -101,6 +101,29 @@ void PlanBuilder::count_readers() {
         ++plan_.tensors_[static_cast<size_t>(nodes_[n].inputs[i])].readers;
 }
 
+// Whether the node's epilogue may end in the pooling, of which nobody wants the positions.
+bool PlanBuilder::can_pool(size_t n, const Node& pooling) const {
+  const auto tensor = [&](TensorId id) -> const PlanTensor& {
+    return plan_.tensors_[static_cast<size_t>(id)];
+  };
+  const Node& node = nodes_[n];
+  const Shape& x = tensor(pooling.inputs[0]).spec.shape;
+  const Ints pairs = {2, 2}, size = pooling.attrs.ints("pool_size", pairs);
+  if (node.def->takes_pooling == nullptr || tensor(pooling.outputs[1]).readers > 0 ||
+      size != pairs || pooling.attrs.ints("strides", size) != pairs || x[1] % 2 != 0 ||
+      x[2] % 2 != 0)
+    return false;
+  if (epilogue_of_[n] >= 0) {
+    const Epilogue& epilogue = epilogues_[static_cast<size_t>(epilogue_of_[n])];
+    if (epilogue.residual != kNoTensor || epilogue.pooled ||
+        (epilogue.has_function() && epilogue.function != Unary::k_relu))
+      return false;
+  }
+  std::vector<TensorSpec> specs;
+  for (TensorId id : node.inputs) specs.push_back(tensor(id).spec);
+  return node.def->takes_pooling({*node.def, node.attrs, specs}, tensor(node.inputs[1]).fixed);
+}
+
 void PlanBuilder::fuse() {
   epilogue_of_.assign(nodes_.size(), -1);
   std::vector<int> producer(plan_.tensors_.size(), -1);
@@ -125,12 +148,19 @@ void PlanBuilder::fuse() {
       if (before < 0) continue;
       const auto p = static_cast<size_t>(before);
       if (!nodes_[p].def->takes_epilogue) continue;
-      if (epilogue_of_[p] >= 0 && epilogue(p).has_function()) continue;
+      if (epilogue_of_[p] >= 0 && (epilogue(p).has_function() || epilogue(p).pooled)) continue;
       const Epilogue function = make_epilogue(*node.def, node.attrs);
       Epilogue& whole = epilogue(p);
       whole.function = function.function;
       std::copy_n(function.attrs, 2, whole.attrs);
       nodes_[p].outputs[0] = node.outputs[0];
+      producer[static_cast<size_t>(node.outputs[0])] = before;
+      kept_[n] = false;
+    } else if (node.def->pools_maxima) {
+      const int before = sole(node.inputs[0]);
+      if (before < 0 || !can_pool(static_cast<size_t>(before), node)) continue;
+      epilogue(static_cast<size_t>(before)).pooled = true;
+      nodes_[static_cast<size_t>(before)].outputs[0] = node.outputs[0];
       producer[static_cast<size_t>(node.outputs[0])] = before;
       kept_[n] = false;
     } else if (node.def->is_sum && node.inputs[0] != node.inputs[1]) {

@@ -30,10 +30,11 @@ class PlanBuilder {
   void make_tensors();  // concrete shapes
   void select_nodes();  // what the outputs and effects need
   void count_readers();
-  void find_fixed();      // tensors that are the same in every run
-  void fold_padding();    // zeros around images into the windows behind them
-  void fold();            // normalisations into the kernels before them
-  void recompute();       // cheap activations again instead of keeping them
+  void find_fixed();    // tensors that are the same in every run
+  void fold_padding();  // zeros around images into the windows behind them
+  void fold();          // normalisations into the kernels before them
+  void recompute();     // cheap activations again instead of keeping them
+  bool can_pool(size_t n, const Node& pooling) const;
   void fuse();            // elementwise functions into their producers
   void rows_on_demand();  // producers of rows into what reads these
   void place_joined();    // inputs of concatenations into their results

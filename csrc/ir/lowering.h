@@ -112,11 +112,14 @@ struct Step {
 };
 
 // What is applied to an operator's result while it is in the cache: a tensor of the same shape is
-// added (if there is one), then an elementwise function is taken (if there is one).
+// added (if there is one), then an elementwise function is taken (if there is one). Where `pooled`,
+// there is no sum, the function is relu or none, and the operator's result y is the largest of each
+// 2 x 2 cells of an image of even height and width (OpDef::takes_pooling).
 struct Epilogue {
   Unary function = Unary::kCount;
   double attrs[2] = {0, 0};
   TensorId residual = kNoTensor;
+  bool pooled = false;
 
   bool has_function() const { return function != Unary::kCount; }
 };

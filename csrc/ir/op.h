@@ -110,6 +110,11 @@ struct OpDef {
   bool takes_epilogue = false;
   // Such an epilogue may begin with a sum (see Epilogue::residual).
   bool takes_residual = false;
+  // Whether such an epilogue may end in a pooling (see Epilogue::pooled) on these inputs, whose
+  // kernel, input 1, is the same in every run or not; null: never.
+  bool (*takes_pooling)(const OpContext& context, bool fixed_kernel) = nullptr;
+  // Takes the largest cell of windows `pool_size` that are `strides` apart.
+  bool pools_maxima = false;
   // Input 1 is a kernel whose last axis is that of the result, input 2 (if there) a bias: the
   // result may be scaled and shifted by channel in them.
   bool folds_channels = false;

@@ -12,7 +12,9 @@
     &gemm<T>, &pack_b<T>,                                 \
     &winograd_tile<InputLine, T>,                         \
     &winograd_tile<FilterLine<4>, T>,                     \
-    &winograd_output<T>, &winograd_kernel<T>,             \
+    &winograd_output<T, false>,                           \
+    &winograd_output<T, true>,                            \
+    &winograd_kernel<T>,                                  \
     &winograd_kernel_gradient<T>,                         \
     {PF_UNARY_LIST(PF_UNARY_VALUE)},                      \
     {PF_UNARY_LIST(PF_UNARY_GRAD)},                       \

@@ -153,6 +153,11 @@ struct KernelTable {
   // + bias (if not null; over-readable) and max(0, .) (if relu).
   void (*winograd_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu,
                           T* y, int64_t row, int64_t pixel, int64_t rows, int64_t columns);
+  // The same, and of each 2 x 2 pixels (rows and columns are even) the largest, as max_pool finds
+  // it; y's rows and pixels are those of the pooled image.
+  void (*winograd_pooled_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias,
+                                 bool relu, T* y, int64_t row, int64_t pixel, int64_t rows,
+                                 int64_t columns);
   // n kernels; tap t of kernel i is w[t * w_pitch + i]. The gradient is added if accumulate.
   void (*winograd_kernel)(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch);
   void (*winograd_kernel_gradient)(const T* m, int64_t m_pitch, int64_t n, T* dw, int64_t dw_pitch,

@@ -138,8 +138,15 @@ void winograd_tile(const T* x, int64_t row, int64_t pixel, const TileBox& box, i
   }
 }
 
-// Frequencies back to rows x columns pixels; Whole: 4 x 4.
-template <typename T, bool Whole>
+// The larger of two, a NaN if there is one: what max_pool makes of them.
+template <typename T>
+PF_INLINE Vec<T> larger(Vec<T> best, Vec<T> v) {
+  return ~(v <= best) & (best == best) ? v : best;
+}
+
+// Frequencies back to rows x columns pixels (Whole: 4 x 4), or, Pooled, to the largest of each 2 x
+// 2 of them.
+template <typename T, bool Whole, bool Pooled>
 PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, const T* bias,
                                  bool relu, T* y, int64_t row, int64_t pixel, int64_t rows,
                                  int64_t columns) {
@@ -150,14 +157,22 @@ PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, 
     for (int f = 0; f < 36; ++f) t[f] = load<T>(m + f * m_pitch + c);
     winograd_square<OutputLine<4>, T>(t);
     const Vec<T> shift = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
+    const auto result = [&](int cell) {
+      const Vec<T> v = t[cell] + shift;
+      return relu ? at_least<T>(v, Vec<T>{}) : v;
+    };
+    constexpr int kSize = Pooled ? 2 : 1;
     PF_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 4; i += kSize) {
       PF_UNROLL
-      for (int j = 0; j < 4; ++j) {
+      for (int j = 0; j < 4; j += kSize) {
         if (!Whole && (i >= rows || j >= columns)) continue;
-        Vec<T> v = t[6 * i + j] + shift;
-        if (relu) v = at_least<T>(v, Vec<T>{});
-        T* p = y + i * row + j * pixel + c;
+        const int cell = 6 * i + j;
+        Vec<T> v = result(cell);
+        if (Pooled)
+          v = larger<T>(larger<T>(larger<T>(v, result(cell + 1)), result(cell + 6)),
+                        result(cell + 7));
+        T* p = y + i / kSize * row + j / kSize * pixel + c;
         if (left < kLanes<T>) {
           store_part<T>(p, v, left);
         } else {
@@ -168,13 +183,14 @@ PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, 
   }
 }
 
-template <typename T>
+template <typename T, bool Pooled>
 void winograd_output(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu, T* y,
                      int64_t row, int64_t pixel, int64_t rows, int64_t columns) {
   if (rows == 4 && columns == 4) {
-    winograd_backward<T, true>(m, m_pitch, channels, bias, relu, y, row, pixel, 4, 4);
+    winograd_backward<T, true, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, 4, 4);
   } else {
-    winograd_backward<T, false>(m, m_pitch, channels, bias, relu, y, row, pixel, rows, columns);
+    winograd_backward<T, false, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, rows,
+                                        columns);
   }
 }
 

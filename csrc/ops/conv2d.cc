@@ -52,6 +52,14 @@ std::vector<TensorSpec> infer(const OpContext& c) {
 
 int64_t work(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(1)).macs(); }
 
+// Winograd's tiles are of even size.
+bool takes_pooling(const OpContext& c, bool fixed_kernel) {
+  const Conv2D conv = make_conv(c, c.shape(0), c.shape(1));
+  const DType dtype = c.inputs[0].dtype;
+  return !pays_across(conv, ConvDirection::kForward, dtype, fixed_kernel) &&
+         use_winograd(conv, ConvDirection::kForward, dtype, fixed_kernel);
+}
+
 }  // namespace
 
 Conv2D conv_of(Lowering& l, TensorId x, TensorId kernel, TensorId y) {
@@ -279,6 +287,7 @@ bool register_all() {
   def.takes_epilogue = true;
   def.takes_residual = true;
   def.with_rows = "separable_conv2d";
+  def.takes_pooling = takes_pooling;
   def.folds_padding = true;
   def.folds_channels = true;
   def.recomputable = true;

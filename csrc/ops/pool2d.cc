@@ -134,10 +134,11 @@ bool register_all() {
     def.work = work;
     def.id = op;
     def.recomputable = op == kAverage;
+    def.pools_maxima = op == kMax;
     def.pitched_inputs = 1;
     def.pitched_output = true;
     register_op(def);
-    def.recomputable = false;
+    def.recomputable = def.pools_maxima = false;
     def.name += "_grad";
     def.min_inputs = def.max_inputs = op == kMax ? 3 : 2;
     def.shape_only_from = op == kMax ? 2 : 1;

@@ -29,9 +29,10 @@ template <typename T>
 class Winograd {
  public:
   Winograd(const KernelTable<T>* kernel, const WinogradGrid& grid, int64_t tiles,
-           const WinogradBlocks& blocks)
+           const WinogradBlocks& blocks, bool pooled)
       : kernel_(kernel),
         g_(grid),
+        pooled_(pooled),
         blocks_(blocks),
         u_(ceil_div(grid.out_c, kernel->nr) * grid.in_c, kernel->nr, kernel->nr),
         v_(blocks.shared ? tiles : blocks.tiles, grid.in_c, kernel->lanes),
@@ -81,12 +82,13 @@ class Winograd {
   void output(const T* m, int64_t t, int64_t k0, int64_t n, const T* bias, T* out,
               const RowEpilogue<T>& epilogue) const {
     const int64_t image = t / g_.tiles(), top = t % g_.tiles() / g_.tiles_w() * 4;
-    const int64_t left = t % g_.tiles_w() * 4, pitch = g_.out_w * g_.out_pitch;
+    const int64_t left = t % g_.tiles_w() * 4, size = pooled_ ? 2 : 1;
+    const int64_t pitch = g_.out_w / size * g_.out_pitch;
     const int64_t rows = std::min<int64_t>(4, g_.out_h - top);
     const int64_t columns = std::min<int64_t>(4, g_.out_w - left);
-    T* y = out + (image * g_.out_h + top) * pitch + left * g_.out_pitch + k0;
-    kernel_->winograd_output(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_pitch, rows,
-                             columns);
+    T* y = out + (image * g_.out_h + top) / size * pitch + left / size * g_.out_pitch + k0;
+    const auto transform = pooled_ ? kernel_->winograd_pooled_output : kernel_->winograd_output;
+    transform(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_pitch, rows, columns);
     if (!epilogue.is_pass()) return;
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) epilogue.apply(y + i * pitch + j * g_.out_pitch, n);
@@ -94,6 +96,7 @@ class Winograd {
 
   const KernelTable<T>* kernel_;
   WinogradGrid g_;
+  bool pooled_;  // the result is the largest of each 2 x 2 cells
   WinogradBlocks blocks_;
   FrequencyLayout u_, v_, m_;
 };
@@ -179,7 +182,8 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
   const bool split = l.few_rows(conv.batch, conv.macs()) || lane_rows * tiles < 2 * kTileRows;
   const WinogradBlocks blocks = split ? task_blocks(grid, total, kernel->nr, sizeof(T))
                                       : row_blocks(grid, lane_rows * tiles, sizeof(T));
-  const auto engine = std::make_shared<const Winograd<T>>(kernel, grid, total, blocks);
+  const bool pooled = l.epilogue() != nullptr && l.epilogue()->pooled;
+  const auto engine = std::make_shared<const Winograd<T>>(kernel, grid, total, blocks, pooled);
   const TensorId u = lower_kernel<T>(l, w, conv, engine->u(), backward);
   if (blocks.shared) x = lower_input<T>(l, x, total, engine);
   const bool has_bias = bias != kNoTensor;

@@ -1,4 +1,5 @@
 // Winograd's transforms: whatever their matrices, products of frequencies must be correlations.
+#include <algorithm>
 #include <vector>
 
 #include "check.h"
@@ -74,6 +75,25 @@ void test_results(const KernelTable<T>& kernels, Random& random, const TileBox& 
   const Buffer<T> before(y);
   kernels.winograd_output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue, y.data(),
                           row, n + 1, rows, columns);
+  if (rows % 2 == 0 && columns % 2 == 0) {
+    const int64_t pooled_row = 2 * (n + 1) + 2;
+    Buffer<T> pooled(pooled_row + 2 * (n + 1)), largest(n);
+    const Buffer<T> untouched(pooled);
+    kernels.winograd_pooled_output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue,
+                                   pooled.data(), pooled_row, n + 1, rows, columns);
+    for (int64_t i = 0; i < 2; ++i)
+      for (int64_t j = 0; j < 2; ++j) {
+        T* got = &pooled[i * pooled_row + j * (n + 1)];
+        const bool inside = 2 * i < rows && 2 * j < columns;
+        for (int64_t c = 0; c < n && inside; ++c) {
+          const T* cell = &y[2 * i * row + 2 * j * (n + 1) + c];
+          largest[c] =
+              std::max(std::max(cell[0], cell[n + 1]), std::max(cell[row], cell[row + n + 1]));
+        }
+        const T* want = inside ? largest.data() : &untouched[i * pooled_row + j * (n + 1)];
+        expect_same_bits("a pooled pixel", got, want, n);
+      }
+  }
   for (int64_t i = 0; i < 4; ++i) {
     for (int64_t j = 0; j < 4; ++j) {
       T* got = &y[i * row + j * (n + 1)];
@@ -132,6 +152,7 @@ void test_winograd(const KernelTable<T>& kernels) {
       test_results(kernels, random, box, n, 4, 4, false);
       test_results(kernels, random, box, n, 4, 4, true);
       test_results(kernels, random, box, n, 3, 4, false);
+      test_results(kernels, random, box, n, 2, 4, true);
       test_results(kernels, random, box, n, 1, 2, true);
     }
     test_kernel_gradient(kernels, random, whole, {0, 4, 0, 4}, n);
