@@ -11,8 +11,11 @@ namespace pyframe {
 namespace {
 
 // Plans with less work than this (multiply-adds or elements a step) run on the calling thread: some
-// 20 us, in which a second core is hardly awake.
+// 20 us, in which a second core is hardly awake. Less will do in tasks that threads can share
+// between few barriers, such as one product: each barrier costs as much as kBarrierWork, the start
+// twice.
 constexpr int64_t kParallelWork = 2500000;
+constexpr int64_t kBarrierWork = 500000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -81,6 +84,13 @@ Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
     best = level;
   }
   if (level != best && arena_bytes_ > memory_limit) build(best);
+  int64_t shared = -2 * kBarrierWork;
+  for (size_t g = prologue_; g < segments_.size(); ++g) {
+    shared -= kBarrierWork;
+    for (int s : segments_[g].steps)
+      if (segments_[g].tasks > 1) shared += steps_[static_cast<size_t>(s)].work;
+  }
+  parallel_ = work_ >= kParallelWork || shared >= 0;
 }
 
 Plan::~Plan() = default;
@@ -124,7 +134,7 @@ std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team) {
 
 void Plan::release_frame(std::unique_ptr<Frame> frame, int threads, double seconds, int64_t steps) {
   std::lock_guard<std::mutex> lock(frames_mutex_);
-  if (work_ >= kParallelWork && steps > 0)
+  if (parallel_ && steps > 0)
     team_size_.record(threads, seconds, seconds / static_cast<double>(steps));
   frames_.push_back(std::move(frame));
 }
@@ -326,7 +336,7 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
     exclusive.held.push_back(variable);
   }
 
-  int threads = work_ < kParallelWork ? 1 : num_threads();
+  int threads = parallel_ ? num_threads() : 1;
   RunResult result;
   result.sums.assign(outputs.size(), 0.0);
   result.last.assign(outputs.size(), 0.0);

@@ -129,6 +129,7 @@ class Plan : private PlanData {
   std::mutex frames_mutex_;
   std::vector<std::unique_ptr<Frame>> frames_;
   TeamSize team_size_;
+  bool parallel_ = false;  // enough work for more than one thread
   std::mutex packed_mutex_;
   std::shared_ptr<Buffer> packed_;  // the prologue's results, never changed once computed
   uint64_t packed_version_ = 0;     // sum of the variables' versions they belong to
