@@ -13,6 +13,7 @@ from pyframe import (
     losses,
     metrics,
     models,
+    old_modules,
     ops,
     optimizers,
     random,
@@ -59,6 +60,9 @@ __all__ = [
     "set_num_threads",
     "utils",
 ]
+
+
+old_modules.register()
 
 
 def __dir__() -> list[str]:

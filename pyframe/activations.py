@@ -105,6 +105,9 @@ def silu(x: Any) -> Any:
     return ops.silu(x)
 
 
+swish = silu  # its name before Keras 3
+
+
 def hard_silu(x: Any) -> Any:
     """Returns x * hard_sigmoid(x), also called hard_swish."""
     return ops.hard_silu(x)
@@ -220,7 +223,7 @@ _BY_NAME: dict[str, Activation] = {
         tanh_shrink,
         threshold,
     )
-} | {"swish": silu, "hard_swish": hard_silu}
+} | {"swish": swish, "hard_swish": hard_silu}
 
 
 def get(identifier: Any) -> Activation:

@@ -34,12 +34,38 @@ def test_import_starts_no_thread(tmp_path: Path) -> None:
     assert run_python("-c", code, cwd=tmp_path).stdout == "0\n"
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from pyframe.layers.core import Dense, Dropout, Activation, Flatten",
+        "from pyframe.layers.convolutional import Conv2D, MaxPooling2D",
+        "from pyframe.layers.normalization import BatchNormalization",
+        "from pyframe.layers.advanced_activations import LeakyReLU",
+        "from pyframe.layers.recurrent import LSTM",
+        "from pyframe.layers.merge import concatenate",
+        "from pyframe.layers.experimental import preprocessing; preprocessing.Rescaling",
+        "from pyframe.layers.experimental.preprocessing import RandomFlip",
+        "from pyframe.engine.topology import Layer",
+        "from pyframe.objectives import mean_squared_error",
+        "from pyframe.optimizers.legacy import Adam",
+        "from pyframe.utils.vis_utils import plot_model",
+        "from pyframe.utils import np_utils; np_utils.to_categorical",
+        "import pyframe.layers.core as core; core.Dense",
+        "import pyframe.backend as K; K.mean",
+        "from pyframe import backend as K; K.epsilon",
+        "from pyframe.activations import swish",
+    ],
+)
+def test_names_of_older_keras(statement: str) -> None:
+    exec(statement, {})
+
+
 def test_every_public_name_exists(tmp_path: Path) -> None:
     code = """
 import importlib, pyframe
 for name in ["pyframe", *(f"pyframe.{m}" for m in (
-    "activations applications callbacks datasets initializers layers losses metrics models ops "
-    "optimizers regularizers saving utils").split())]:
+    "activations applications backend callbacks datasets initializers layers losses metrics "
+    "models ops optimizers random regularizers saving utils").split())]:
     module = importlib.import_module(name)
     missing = [n for n in getattr(module, "__all__", []) if not hasattr(module, n)]
     assert not missing, (name, missing)

@@ -30,7 +30,7 @@ PYTHON_RANKS = {
     **dict.fromkeys(["layers", "losses", "metrics", "optimizers", "datasets"], 3),
     **dict.fromkeys(["callbacks", "saving", "preprocessing", "testing", "backend", "cam"], 3),
     "models": 4,
-    "applications": 5,
+    **dict.fromkeys(["applications", "old_modules"], 5),
     "__main__": 6,
     "__init__": 7,
 }
