@@ -10,8 +10,8 @@
 namespace pyframe {
 
 // The inner dimension is cut so that a block of A stays in the L2 cache while the panels of B pass
-// by. A panel need not fit the L1 cache: its rows come in one stream, slowly, but every block more
-// reads and writes C once more.
+// by. A panel need not fit the L1 cache: one row of it has to come for every column of a tile of A,
+// which the L2 cache can do, while each block more reads and writes C once more.
 constexpr int64_t kGemmBlockK = 1024;
 // Where blocks of B are in the L2 cache, too.
 constexpr int64_t kGemmBothBlockK = 384;
