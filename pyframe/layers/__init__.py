@@ -88,7 +88,7 @@ from pyframe.layers.pooling import (
 )
 from pyframe.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from pyframe.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
-from pyframe.layers.reshaping import Flatten, Permute, Reshape
+from pyframe.layers.reshaping import Flatten, Identity, Permute, Reshape
 from pyframe.layers.resizing import CenterCrop, RandomCrop, Resizing
 from pyframe.layers.scaling import Normalization, Rescaling
 from pyframe.layers.serialization import deserialize_from, register_class, serialize
@@ -160,6 +160,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "InputSpec",

@@ -33,6 +33,20 @@ class Flatten(Layer):
         return ops.expand_dims(inputs, -1) if inputs.ndim == 1 else ops.flatten(inputs)
 
 
+class Identity(Layer):
+    """Returns its inputs: a place in a network that has a name.
+
+    Args:
+        **kwargs: name, trainable, dtype, input_shape.
+    """
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs."""
+        return inputs
+
+
 class Reshape(Layer):
     """Gives each sample another shape.
 

@@ -111,6 +111,7 @@ TABLE: list[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], int]] = 
     (lambda **k: layers.SimpleRNN(3, **k), (5, 2), (3,), 18),
     (lambda **k: layers.Masking(1.5, **k), (5, 2), (5, 2), 0),
     (lambda **k: layers.RepeatVector(4, **k), (7,), (4, 7), 0),
+    (lambda **k: layers.Identity(**k), (4, 7), (4, 7), 0),
     (lambda **k: layers.Rescaling(0.1, -1, **k), (7, 6, 2), (7, 6, 2), 0),
     (lambda **k: layers.Normalization(**k), (7, 6, 2), (7, 6, 2), 5),
     (lambda **k: layers.Normalization((1, -1), [1.0, 2], [3.0, 4], **k), (7, 2), (7, 2), 0),

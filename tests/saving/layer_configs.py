@@ -48,6 +48,7 @@ LAYERS: list[tuple[str, Any, dict[str, Any]]] = [
     ("SpatialDropout1D", SERIES, {"rate": 0.5}),
     ("Dense", ROW, {"units": 3, "kernel_constraint": "max_norm", "activity_regularizer": "l1"}),
     ("RepeatVector", ROW, {"n": 3}),
+    ("Identity", ROW, {}),
     ("Reshape", ROW, {"target_shape": (2, 3)}),
     ("Embedding", ROW, {"input_dim": 10, "output_dim": 3}),
     ("Normalization", ROW, {}),

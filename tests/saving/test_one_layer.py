@@ -15,7 +15,9 @@ MAY_OPEN_ARCHIVES = {
 # Its unpickler finds no class but its own records.
 MAY_UNPICKLE = {"datasets/pickled.py"}
 # Fixed names only: optional packages, and submodules loaded when they are first used.
-MAY_IMPORT_BY_NAME = {"__init__.py", "utils/__init__.py", "utils/optional.py"}
+MAY_IMPORT_BY_NAME = {
+    "__init__.py", "utils/__init__.py", "utils/image_utils.py", "utils/optional.py",
+}  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
