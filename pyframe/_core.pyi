@@ -47,7 +47,7 @@ class Graph:
         input_shapes: Sequence[Sequence[int]],
         changing: Sequence[int] = ...,
         memory_limit: int | None = ...,
-        join_in_place: bool = ...,
+        join_in_place: bool | None = ...,
     ) -> Plan: ...
     def __str__(self) -> str: ...
 

@@ -134,7 +134,7 @@ void bind_graph(py::module_& m) {
           "compile",
           [](const Graph& g, const std::vector<TensorId>& outputs, const py::sequence& shapes,
              const std::vector<TensorId>& changing, std::optional<size_t> memory_limit,
-             bool join_in_place) {
+             std::optional<bool> join_in_place) {
             std::vector<Shape> dims;
             for (py::handle shape : shapes)
               dims.push_back(shape_from(py::reinterpret_borrow<py::sequence>(shape)));
@@ -143,7 +143,7 @@ void bind_graph(py::module_& m) {
           },
           py::arg("outputs"), py::arg("input_shapes"),
           py::arg_v("changing", std::vector<TensorId>(), "()"),
-          py::arg("memory_limit") = py::none(), py::arg("join_in_place") = true)
+          py::arg("memory_limit") = py::none(), py::arg("join_in_place") = py::none())
       .def("__str__", &Graph::str);
 
   m.def("infer_shapes", &inferred, py::arg("name"), py::arg("shapes"), py::arg("dtypes"),

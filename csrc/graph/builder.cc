@@ -167,16 +167,24 @@ void PlanBuilder::fuse() {
       const auto spec = [&](size_t i) -> const TensorSpec& {
         return plan_.tensors_[static_cast<size_t>(node.inputs[i])].spec;
       };
-      const auto fits = [&](int p) {
-        return p >= 0 && nodes_[static_cast<size_t>(p)].def->takes_residual &&
-               epilogue_of_[static_cast<size_t>(p)] < 0;
+      // The product's first output is the operand, and nobody between wants the others.
+      const auto fits = [&](size_t i, int p) {
+        if (p < 0 || !nodes_[static_cast<size_t>(p)].def->takes_residual ||
+            epilogue_of_[static_cast<size_t>(p)] >= 0 ||
+            nodes_[static_cast<size_t>(p)].outputs[0] != node.inputs[i])
+          return false;
+        const std::vector<TensorId>& made = nodes_[static_cast<size_t>(p)].outputs;
+        for (size_t m = static_cast<size_t>(p) + 1; made.size() > 1 && m < n; ++m)
+          for (TensorId id : nodes_[m].inputs)
+            if (kept_[m] && std::count(made.begin(), made.end(), id) > 0) return false;
+        return true;
       };
       if (spec(0).shape != spec(1).shape || spec(0).shape.empty()) continue;
       // Of two products the later one, whose result is still in the cache.
       const int candidates[2] = {sole(node.inputs[0]), sole(node.inputs[1])};
       size_t which = candidates[1] > candidates[0] ? 1 : 0;
-      if (!fits(candidates[which])) which = 1 - which;
-      if (!fits(candidates[which])) continue;
+      if (!fits(which, candidates[which])) which = 1 - which;
+      if (!fits(which, candidates[which])) continue;
       // The product moves here, where the other operand is known to be there.
       const auto p = static_cast<size_t>(candidates[which]);
       epilogue(n).residual = node.inputs[1 - which];
@@ -186,6 +194,7 @@ void PlanBuilder::fuse() {
       node.inputs = nodes_[p].inputs;
       node.outputs = nodes_[p].outputs;
       node.outputs[0] = y;
+      for (TensorId id : node.outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
       kept_[p] = false;
     }
   }

@@ -27,7 +27,8 @@ class Joiner {
         fits_(tensors.size(), false),
         pitched_(tensors.size(), true),
         steady_(tensors.size(), false),
-        takes_part_(nodes.size(), false) {
+        takes_part_(nodes.size(), false),
+        residual_(nodes.size(), kNoTensor) {
     for (size_t i = 0; i < tensors.size(); ++i)
       steady_[i] = tensors[i].fixed && tensors[i].kind != TensorKind::kValue;
   }
@@ -42,13 +43,15 @@ class Joiner {
       steady = steady && steady_[at(node.inputs[i])];
       add_reader(node.inputs[i], static_cast<int>(n), takes_part_[n] && node.def->reads_pitched(i));
     }
-    if (residual != kNoTensor) add_reader(residual, static_cast<int>(n), false);
+    if (residual != kNoTensor)
+      add_reader(residual, static_cast<int>(n), node.def->pitched_residual);
+    residual_[n] = residual;
     if (node.after != kNoTensor) add_reader(node.after, static_cast<int>(n), true);
     for (TensorId id : node.outputs) {
       producer_[at(id)] = static_cast<int>(n);
       steady_[at(id)] = steady;
     }
-    if (writes_pitched(n) && !steady && residual == kNoTensor)
+    if (writes_pitched(n) && !steady && (residual == kNoTensor || node.def->pitched_residual))
       fits_[at(node.outputs[0])] = element_count(tensor(node.outputs[0]).spec.shape) > 0;
   }
   void add_reader(TensorId id, int n, bool pitched) {
@@ -61,7 +64,8 @@ class Joiner {
       if (!kept_[n] || !takes_part_[n]) continue;
       if (nodes_[n].def->joins) join(nodes_[n]);
       if (nodes_[n].def->splits) split(nodes_[n]);
-      if (nodes_[n].def->is_sum) add_up(static_cast<int>(n));
+      if (nodes_[n].def->is_sum) add_up(static_cast<int>(n), nodes_[n].inputs);
+      if (residual_[n] != kNoTensor) add_up(static_cast<int>(n), {residual_[n]});
     }
     widen();
   }
@@ -109,11 +113,12 @@ class Joiner {
     return n >= 0 && nodes_[at(n)].def->splits && tensors_[at(id)].view_of != kNoTensor;
   }
 
-  void add_up(int n) {
-    const Node& node = nodes_[at(n)];
-    PlanTensor& y = tensor(node.outputs[0]);
-    if (!fits_[at(node.outputs[0])] || y.view_of != kNoTensor) return;
-    for (TensorId piece : node.inputs) {
+  // Node n adds something to one of the terms.
+  void add_up(int n, const std::vector<TensorId>& terms) {
+    const TensorId sum = nodes_[at(n)].outputs[0];
+    PlanTensor& y = tensor(sum);
+    if (!fits_[at(sum)] || y.view_of != kNoTensor) return;
+    for (TensorId piece : terms) {
       if (!is_piece(piece) || readers_[at(piece)].size() != 1 || !is_last(piece, n)) continue;
       y.view_of = piece;
       y.renews = true;
@@ -175,6 +180,7 @@ class Joiner {
   std::vector<bool> pitched_;  // the readers can
   std::vector<bool> steady_;   // the same in every run: the storage lasts
   std::vector<bool> takes_part_;
+  std::vector<TensorId> residual_;  // by node
 };
 
 }  // namespace

@@ -66,17 +66,30 @@ struct Plan::Running {
 
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
            const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
-           size_t memory_limit, bool join_in_place) {
+           size_t memory_limit, std::optional<bool> join_in_place) {
   // What is computed again does not count as work: that decides how sums are cut in lanes.
   int64_t work = -1;
+  bool join = join_in_place.value_or(false);
   const auto build = [&](int level) {
     static_cast<PlanData&>(*this) = PlanData();
-    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work, join_in_place).build();
+    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work, join).build();
     work = work_;
     return arena_bytes_;
   };
+  build(0);
+  // A result with inputs in it lives longer than the inputs alone would: that may need more memory
+  // than the copies take.
+  bool has_joins = false;
+  for (const Node& node : graph.nodes()) has_joins = has_joins || node.def->joins;
+  if (!join_in_place.has_value() && has_joins) {
+    const size_t copying = arena_bytes_ + local_bytes_;
+    join = true;
+    build(0);
+    join = arena_bytes_ + local_bytes_ <= copying;
+    if (!join) build(0);
+  }
   // The lowest level that fits, or the one that needs least.
-  size_t least = build(0);
+  size_t least = arena_bytes_;
   int best = 0, level = 0;
   while (arena_bytes_ > memory_limit && graph.has_backward() && level + 1 < kRecomputeLevels) {
     if (build(++level) >= least) continue;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,11 +79,11 @@ class Plan : private PlanData {
   // Throws Error naming the operator when shapes do not fit. changing: variables that count as new
   // in every run, although no effect changes them: what depends on them stays out of the prologue.
   // Computes activations again in the backward pass as far as the arena would exceed memory_limit
-  // bytes. join_in_place: concatenations copy what they can only copy; otherwise everything, with
-  // the same results.
+  // bytes. join_in_place: whether concatenations copy only what must be copied, or everything, with
+  // the same results; by default they do what needs less memory.
   Plan(const Graph& graph, const std::vector<TensorId>& outputs,
        const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing = {},
-       size_t memory_limit = SIZE_MAX, bool join_in_place = true);
+       size_t memory_limit = SIZE_MAX, std::optional<bool> join_in_place = {});
   ~Plan();
 
   // Runs `steps` batches; see docs/engine.md. outputs[i] is null for a scalar output. spent: is set

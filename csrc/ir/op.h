@@ -115,6 +115,8 @@ struct OpDef {
   bool (*takes_pooling)(const OpContext& context, bool fixed_kernel) = nullptr;
   // Takes the largest cell of windows `pool_size` that are `strides` apart.
   bool pools_maxima = false;
+  // The rows of this residual may lie apart, by another distance than those of the result.
+  bool pitched_residual = false;
   // Input 1 is a kernel whose last axis is that of the result, input 2 (if there) a bias: the
   // result may be scaled and shifted by channel in them.
   bool folds_channels = false;

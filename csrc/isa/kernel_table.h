@@ -233,10 +233,11 @@ struct KernelTable {
                         const T* scale, const T* shift, T* y, int64_t ldy, bool relu);
   // y = x * scale; y may be x
   void (*column_scale)(const T* x, int64_t rows, int64_t cols, const T* scale, T* y);
-  // dx = (dy - mean_dy) * scale + (x - center) * slope; dx may be x or dy
+  // dx = (dy - mean_dy) * scale + (x - center) * slope (+ more, if not null); dx may be x, dy or
+  // more
   void (*column_norm_grad)(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows,
                            int64_t cols, const T* center, const T* mean_dy, const T* scale,
-                           const T* slope, T* dx, int64_t lddx);
+                           const T* slope, const T* more, int64_t ldm, T* dx, int64_t lddx);
 
   // -- depthwise convolution, output rows [q0, q1); all operands over-readable
   // k (kh, kw, c), bias (c) may be null; the result is clamped to [low, high].

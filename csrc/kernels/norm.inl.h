@@ -217,16 +217,24 @@ struct NormGradient {
   PF_INLINE Vec<T> operator()(Vec<T> x, Vec<T> dy) const {
     return (dy - mean_dy) * scale + (x - center) * slope;
   }
+  PF_INLINE Vec<T> operator()(Vec<T> x, Vec<T> dy, Vec<T> more) const {
+    return (*this)(x, dy) + more;
+  }
 };
 
 template <typename T>
 void column_norm_grad(const T* x, int64_t ldx, const T* dy, int64_t ldy, int64_t rows, int64_t cols,
-                      const T* center, const T* mean_dy, const T* scale, const T* slope, T* dx,
-                      int64_t lddx) {
+                      const T* center, const T* mean_dy, const T* scale, const T* slope,
+                      const T* more, int64_t ldm, T* dx, int64_t lddx) {
   const auto make = [=](int64_t j) __attribute__((always_inline)) {
     return NormGradient<T>{load<T>(mean_dy + j), load<T>(scale + j), load<T>(center + j),
                            load<T>(slope + j)};
   };
-  map_columns<T>(rows, cols, make, Lines<T>{dx, lddx}, Lines<const T>{x, ldx},
-                 Lines<const T>{dy, ldy});
+  const Lines<T> to{dx, lddx};
+  const Lines<const T> from{x, ldx}, slopes{dy, ldy};
+  if (more == nullptr) {
+    map_columns<T>(rows, cols, make, to, from, slopes);
+  } else {
+    map_columns<T>(rows, cols, make, to, from, slopes, Lines<const T>{more, ldm});
+  }
 }

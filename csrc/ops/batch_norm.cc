@@ -313,11 +313,17 @@ void lower_batch_grad(Lowering& l) {
           });
   if (!l.is_read(l.y(0))) return;
   const int64_t ldy = l.pitch(l.x(0)), ldx = l.pitch(l.x(1)), lddx = l.pitch(l.y(0));
-  lower_columns(l, "batch_norm_grad", s, {l.x(0), l.x(1)}, {l.x(3), mean_dy, scale, slope}, l.y(),
-                0, [=](const Call& c, int64_t first, int64_t rows) {
+  std::vector<TensorId> in = {l.x(0), l.x(1)};
+  const bool adds = l.epilogue() != nullptr && l.epilogue()->residual != kNoTensor;
+  if (adds) in.push_back(l.epilogue()->residual);
+  const int64_t ldm = adds ? l.pitch(in[2]) : 0;
+  const int at = static_cast<int>(in.size());
+  lower_columns(l, "batch_norm_grad", s, in, {l.x(3), mean_dy, scale, slope}, l.y(), 0,
+                [=](const Call& c, int64_t first, int64_t rows) {
                   k->column_norm_grad(c.at<T>(1) + first * ldx, ldx, c.at<T>(0) + first * ldy, ldy,
-                                      rows, columns, c.at<T>(2), c.at<T>(3), c.at<T>(4), c.at<T>(5),
-                                      c.at<T>(6) + first * lddx, lddx);
+                                      rows, columns, c.at<T>(at), c.at<T>(at + 1), c.at<T>(at + 2),
+                                      c.at<T>(at + 3), adds ? c.at<T>(2) + first * ldm : nullptr,
+                                      ldm, c.at<T>(at + 4) + first * lddx, lddx);
                 });
 }
 
@@ -412,7 +418,7 @@ bool register_all() {
     def.lower = lower_grad;
     def.gradient = nullptr;
     def.pitched_inputs = 3;
-    def.pitched_output = op == kBatch;
+    def.pitched_output = def.takes_residual = def.pitched_residual = op == kBatch;
     def.takes_epilogue = def.normalises_channels = def.recomputable = false;
     def.internal = true;
     register_op(def);
