@@ -108,11 +108,12 @@ Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
 
 Plan::~Plan() = default;
 
-std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team) {
+std::unique_ptr<Plan::Frame> Plan::acquire_frame(int* team, int64_t* steps) {
   std::unique_ptr<Frame> frame;
   {
     std::lock_guard<std::mutex> lock(frames_mutex_);
     *team = team_size_.choose(*team);
+    *steps = team_size_.until_next(*steps);
     if (!frames_.empty()) {
       frame = std::move(frames_.back());
       frames_.pop_back();
@@ -349,31 +350,34 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
     exclusive.held.push_back(variable);
   }
 
-  int threads = parallel_ ? num_threads() : 1;
   RunResult result;
   result.sums.assign(outputs.size(), 0.0);
   result.last.assign(outputs.size(), 0.0);
-  std::unique_ptr<Frame> frame = acquire_frame(&threads);
-  if (prologue_ > 0) prepare(*frame, threads);
-  Running running{this,
-                  frame.get(),
-                  &binding,
-                  &result,
-                  start,
-                  batch_,
-                  stop_if_not_finite && !outputs.empty() && output_specs_[0].shape.empty(),
-                  prologue_,
-                  segments_.size(),
-                  {steps}};
-  if (spent != nullptr)
-    running.spent.assign(static_cast<size_t>(threads), std::vector<double>(steps_.size(), 0.0));
-  const auto begin = Clock::now();
-  execute(running, threads);
-  release_frame(std::move(frame), threads, seconds_since(begin), result.steps);
-  if (spent != nullptr) {
-    spent->assign(steps_.size(), 0.0);
+  if (spent != nullptr) spent->assign(steps_.size(), 0.0);
+  for (int64_t done = 0; done < steps;) {
+    int threads = parallel_ ? num_threads() : 1;
+    int64_t count = steps - done;
+    std::unique_ptr<Frame> frame = acquire_frame(&threads, &count);
+    if (prologue_ > 0) prepare(*frame, threads);
+    Running running{this,
+                    frame.get(),
+                    &binding,
+                    &result,
+                    start + done * batch_,
+                    batch_,
+                    stop_if_not_finite && !outputs.empty() && output_specs_[0].shape.empty(),
+                    prologue_,
+                    segments_.size(),
+                    {count}};
+    if (spent != nullptr)
+      running.spent.assign(static_cast<size_t>(threads), std::vector<double>(steps_.size(), 0.0));
+    const auto begin = Clock::now();
+    execute(running, threads);
+    release_frame(std::move(frame), threads, seconds_since(begin), result.steps - done);
     for (const std::vector<double>& thread : running.spent)
       for (size_t s = 0; s < thread.size(); ++s) (*spent)[s] += thread[s];
+    if (running.not_finite.load(std::memory_order_relaxed)) break;
+    done += count;
   }
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;

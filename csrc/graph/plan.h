@@ -113,8 +113,9 @@ class Plan : private PlanData {
   struct Frame;
   struct Running;
 
-  // Also settles how many threads, at most *team, the run should have.
-  std::unique_ptr<Frame> acquire_frame(int* team);
+  // Also settles how many threads, at most *team, should run how many of *steps steps before this
+  // is asked again.
+  std::unique_ptr<Frame> acquire_frame(int* team, int64_t* steps);
   void release_frame(std::unique_ptr<Frame> frame, int threads, double seconds, int64_t steps);
   // Makes the frame see what the prologue computes from the variables' present values.
   void prepare(Frame& frame, int threads);

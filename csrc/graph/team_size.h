@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pyframe {
 
@@ -20,6 +21,15 @@ class TeamSize {
     return serial_left_ > 0 ? 1 : most;
   }
 
+  // Of `steps` steps, those that run before the choice is due again.
+  int64_t until_next(int64_t steps) const {
+    if (most_ == 1) return steps;
+    const double step = serial_left_ > 0 ? serial_ : step_;
+    const double seconds = serial_left_ > 0 ? serial_left_ : kLookAgain;
+    if (step == 0) return 1;
+    return std::clamp(static_cast<int64_t>(std::min(seconds / step, 1e6)), int64_t{1}, steps);
+  }
+
   // A run on this many threads took `seconds` in all, `step` seconds a step.
   void record(int threads, double seconds, double step) {
     if (threads == 1) {
@@ -28,6 +38,7 @@ class TeamSize {
       return;
     }
     const bool unknown = serial_ == 0 && ++runs_ > kWarmUp;
+    step_ = step;
     slow_ = serial_ > 0 && step > serial_ ? slow_ + 1 : 0;
     if (unknown || slow_ >= kSlowRuns) {
       // The first look at one thread, or the second thread is more hindrance than help.
@@ -48,10 +59,12 @@ class TeamSize {
   // Seconds of running on one thread before the next look at two; the look itself costs a time
   // slice or two, some 10 ms, when a core is still taken.
   static constexpr double kShortest = 0.002, kLongest = 0.1;
+  static constexpr double kLookAgain = 0.05;  // seconds of running on all threads
 
   int most_ = 0;
   int runs_ = 0;
   int slow_ = 0;       // runs on all threads, one after the other, that were slower than on one
+  double step_ = 0;    // seconds a step on all threads, in the last run
   double serial_ = 0;  // seconds a step on one thread, quickest of late
   double serial_left_ = 0;  // seconds still to run on one thread
   double patience_ = kShortest;
