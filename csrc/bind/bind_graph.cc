@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -31,6 +32,23 @@ void assign(Variable& v, const py::object& like) {
   gather_rows(type, static_cast<const char*>(source.data()), size, nullptr, 0, 1, v.spec().dtype,
               v.data());
   v.touch();
+}
+
+void fill(Variable& v, double value) {
+  dispatch_any(v.spec().dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    std::fill_n(reinterpret_cast<T*>(v.data()), element_count(v.spec().shape),
+                static_cast<T>(value));
+  });
+  v.touch();
+}
+
+double item(const Variable& v) {
+  check(element_count(v.spec().shape) == 1, "variable '", v.name(), "' of shape ",
+        to_string(v.spec().shape), " is not a single number");
+  return dispatch_any(v.spec().dtype, [&](auto tag) {
+    return static_cast<double>(*reinterpret_cast<const typename decltype(tag)::type*>(v.data()));
+  });
 }
 
 bool has_nan(const py::array& array) {
@@ -97,6 +115,8 @@ void bind_graph(py::module_& m) {
       .def_property_readonly("version", &Variable::version)
       .def("numpy", &value_of)
       .def("assign", &assign, py::arg("value"))
+      .def("fill", &fill, py::arg("value"))
+      .def("item", &item)
       .def("memory",
            [](const py::object& self) {
              const auto& v = self.cast<const Variable&>();

@@ -119,7 +119,7 @@ class Metric:
     def reset_state(self) -> None:
         """Forgets all batches: every variable becomes zero."""
         for variable in self.variables:
-            variable.core.assign(np.zeros(variable.shape))
+            variable.core.fill(0.0)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and returns the metric so far."""

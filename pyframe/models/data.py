@@ -34,7 +34,7 @@ class Batch:
     @property
     def arrays(self) -> list[Array]:
         """All arrays in the order in which a step takes them."""
-        return [*self.inputs, *(a for a in (*self.targets, *self.weights) if a is not None)]
+        return self.inputs + [a for a in self.targets + self.weights if a is not None]
 
     @property
     def target(self) -> Array | None:
@@ -174,17 +174,17 @@ def check_batch(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Batch:
         return _check_parts(model, x, y, sample_weight)
     # Of arrays like earlier ones, which were found to fit, only the values are looked at.
     key = ("batch", x.shape[1:], x.dtype, y.shape[1:], y.dtype)
-    known: BatchSpec | None = model.functions().get(key)
+    known = model.functions().get(key)
     if known is not None:
-        outputs = model.outputs_spec
-        head, target = model.compiled_state.heads_for(outputs)[0], known.targets[0]
-        assert target is not None
-        check_values(model, [x])
-        _check_values(head, y, target, outputs.shapes[0], "y")
-        return Batch([x], [y], [], known)
+        spec, head, target, output_shape = known
+        check_values(model, (x,))
+        _check_values(head, y, target, output_shape, "y")
+        return Batch([x], [y], [], spec)
     batch = _check_parts(model, x, y, None)
     if len(batch.arrays) == 2 and batch.inputs[0] is x and batch.targets[0] is y:
-        model.functions()[key] = batch.spec
+        outputs = model.outputs_spec
+        head = model.compiled_state.heads_for(outputs)[0]
+        model.functions()[key] = (batch.spec, head, batch.spec.targets[0], outputs.shapes[0])
     return batch
 
 

@@ -307,6 +307,8 @@ def flatten_logs(logs: Logs, compiled: Compiled, return_dict: bool) -> Any:
     if len(logs) == 1:
         return logs["loss"]
     own = [entry.metric.name for entry in compiled.entries]
+    if [*logs] == ["loss", *own]:
+        return [*logs.values()]
     first = [key for key in (*dict.fromkeys(["loss", *own]), *compiled.loss_keys) if key in logs]
     values = [logs[key] for key in [*first, *sorted(set(logs) - set(first))]]
     return values[0] if len(values) == 1 else values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ class BatchSpec:
     targets: tuple[Spec | None, ...]
     weights: tuple[Spec | None, ...]
     structure: nest.Structure = None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Every batch looks for its step by this.
+        return hash((self.inputs, self.targets, self.weights, self.structure))
 
 
 @dataclass(frozen=True)
@@ -122,8 +131,7 @@ class Totals:
 
     def _write_sums(self) -> None:
         for variable, value in self._sums.items():
-            shape = variable.shape
-            variable.core.assign(np.full(shape, value) if shape else np.array(value))
+            variable.core.fill(value)
 
     def get_state(self) -> dict[str, Any]:
         """Returns everything that `set_state` needs to go on from here, plain data and arrays."""

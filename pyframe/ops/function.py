@@ -35,12 +35,16 @@ class Function:
         self.output_shapes = [tensor.shape for tensor in outputs]
         self._limit = limit
         self._plans: OrderedDict[tuple[Shapes, str, int | None], _core.Plan] = OrderedDict()
+        self._last: tuple[tuple[Shapes, str, int | None], _core.Plan] | None = None
         self._lock = threading.Lock()
 
     def plan(self, shapes: Shapes) -> _core.Plan:
         """Returns the plan for these input shapes, lowering the graph if there is none yet."""
         limit = memory_limit()
         key = (shapes, _core.get_conv_algorithm(), limit)
+        last = self._last
+        if last is not None and last[0] == key:
+            return last[1]
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
@@ -50,11 +54,12 @@ class Function:
                     self._plans.popitem(last=False)
             else:
                 self._plans.move_to_end(key)
+            self._last = key, plan
         return plan
 
     def plan_for(self, arrays: Sequence[Array]) -> _core.Plan:
         """Returns the plan for inputs of exactly these arrays' shapes."""
-        return self.plan(tuple(array.shape for array in arrays))
+        return self.plan(tuple([array.shape for array in arrays]))
 
     def __call__(self, *arrays: Array) -> list[Array]:
         """Runs once on whole arrays and returns the outputs."""

@@ -205,10 +205,10 @@ class Variable(Arithmetic):
         return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self._core.numpy())
+        return self._core.item()
 
     def __int__(self) -> int:
-        return int(self._core.numpy())
+        return int(self._core.item())
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path} shape={self.shape} dtype={self.dtype}>"

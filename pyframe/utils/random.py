@@ -13,10 +13,23 @@ import operator
 import random
 import secrets
 import threading
+from typing import Any, cast
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 from pyframe.errors import ConfigurationError
+
+
+class _Key(ISeedSequence):
+    """Gives the key as it is; Philox(key=...) would ask the system for entropy all the same."""
+
+    def __init__(self, key: tuple[int, int]) -> None:
+        self.key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        return np.array(self.key[:n_words], dtype)
+
 
 _lock = threading.Lock()
 _state = {"seed": -1, "streams": 0}  # -1: not chosen yet
@@ -74,7 +87,7 @@ def next_generator() -> np.random.Generator:
             _state["seed"] = secrets.randbits(32)
         key = (_state["seed"], _state["streams"])
         _state["streams"] += 1
-    return np.random.Generator(np.random.Philox(key=np.array(key, np.uint64)))
+    return np.random.Generator(np.random.Philox(cast(Any, _Key(key))))
 
 
 def get_stream_state() -> list[int]:

@@ -218,3 +218,17 @@ def test_compile_checks_the_input_shapes() -> None:
             net.graph.compile(outputs, shapes)
     with pytest.raises(ValueError):
         net.graph.compile(outputs, [(4, 8, 8, 1), (5,)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_a_number_in_and_out_of_a_variable(dtype: str) -> None:
+    many = _core.Variable((2, 3), dtype, "many")
+    before = many.version
+    many.fill(7)
+    assert many.numpy().tolist() == [[7, 7, 7], [7, 7, 7]]
+    assert many.version > before
+    with pytest.raises(ValueError, match=r"'many' of shape \(2, 3\) is not a single number"):
+        many.item()
+    one = _core.Variable((1, 1), dtype)
+    one.fill(-3)
+    assert one.item() == -3.0
