@@ -4,30 +4,18 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
 
-cdef void take_fours(
-    const uint8_t *source, Py_ssize_t row, const int32_t[::1] rows, const int32_t[::1] columns,
-    uint8_t *out,
+cdef inline void take(
+    const uint8_t *source, Py_ssize_t row, Py_ssize_t channels, const int32_t[::1] rows,
+    const int32_t[::1] columns, uint8_t *out,
 ) noexcept nogil:
+    """Copies pixels; `channels` must be a constant, so that one is one move."""
     cdef Py_ssize_t i, j
     cdef const uint8_t *line
     for i in range(rows.shape[0]):
         line = source + rows[i] * row
         for j in range(columns.shape[0]):
-            memcpy(out, line + 4 * <Py_ssize_t> columns[j], 4)
-            out += 4
-
-
-cdef void take_bytes(
-    const uint8_t *source, Py_ssize_t row, const int32_t[::1] rows, const int32_t[::1] columns,
-    uint8_t *out,
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    cdef const uint8_t *line
-    for i in range(rows.shape[0]):
-        line = source + rows[i] * row
-        for j in range(columns.shape[0]):
-            out[0] = line[columns[j]]
-            out += 1
+            memcpy(out, line + channels * <Py_ssize_t> columns[j], channels)
+            out += channels
 
 
 def take_pixels(
@@ -52,6 +40,6 @@ def take_pixels(
         return
     with nogil:
         if channels == 4:
-            take_fours(&source[0, 0, 0], row, rows, columns, &out[0, 0, 0])
+            take(&source[0, 0, 0], row, 4, rows, columns, &out[0, 0, 0])
         else:
-            take_bytes(&source[0, 0, 0], row, rows, columns, &out[0, 0, 0])
+            take(&source[0, 0, 0], row, 1, rows, columns, &out[0, 0, 0])

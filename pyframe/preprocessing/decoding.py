@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from pyframe import _core
 from pyframe.errors import ConfigurationError, DataError, warn
-from pyframe.preprocessing._pixels import take_pixels
+from pyframe.preprocessing.jpeg import nearest_pixels
 from pyframe.utils.image_utils import (
     check_color_mode,
     check_interpolation,
@@ -22,15 +21,13 @@ from pyframe.utils.image_utils import (
     draft_image,
     finish_image,
     open_image,
-    pillow,
+    read_file,
     told_as_damage,
-    truncated_allowed,
 )
 
 Array: TypeAlias = NDArray[Any]
 
 _BYTES = ("L", "RGB", "RGBA")  # modes of Pillow with a byte for each value
-_CANVAS_PIXELS = 1 << 23  # of pictures that are decoded into memory that is kept, 32 MiB a thread
 _lock = threading.Lock()
 _pool: Any = None
 _workers = 0
@@ -95,100 +92,22 @@ class Decoder:
 
     def __call__(self, path: str) -> Array:
         """Returns uint8, or float32 for grey pictures of 16 and 32 bits."""
-        picture = open_image(path)
+        mode, data = check_color_mode(self.color_mode)[0], read_file(path)
+        if self.interpolation == "nearest" and not self.keep_aspect_ratio:
+            pixels = nearest_pixels(data, mode, self.size, self.draft)
+            if pixels is not None:
+                return pixels[:, :, : self.channels]
+        picture = open_image(path, data)
         with told_as_damage(path):
             if self.draft and not self.keep_aspect_ratio:
                 draft_image(picture, self.color_mode, self.size)
-            if self._takes_pixels(picture):
-                return self._pixels(picture)
             picture = finish_image(
                 picture, self.color_mode, self.size, self.interpolation, self.keep_aspect_ratio
             )
             if picture.mode in _BYTES:
-                data = np.frombuffer(picture.tobytes(), np.uint8)
-                return data.reshape(*self.size, self.channels)
+                values = np.frombuffer(picture.tobytes(), np.uint8)
+                return values.reshape(*self.size, self.channels)
             return np.asarray(picture).astype(np.float32)[:, :, np.newaxis]
-
-    def _takes_pixels(self, picture: Any) -> bool:
-        """Tells whether a file is a JPEG whose pixels are those of the result, and not too many."""
-        width, height = picture.size
-        return bool(
-            picture.format == "JPEG"
-            and picture.mode == check_color_mode(self.color_mode)[0]
-            and self.interpolation == "nearest"
-            and not self.keep_aspect_ratio
-            and width * height <= _CANVAS_PIXELS
-            and not truncated_allowed()
-        )
-
-    def _pixels(self, picture: Any) -> Array:
-        """Decodes a JPEG into memory of this thread, and takes out the pixels nearest to it."""
-        canvas = _canvases.of(picture)
-        picture.im = canvas.image.im
-        picture.load()
-        if picture.im is not canvas.image.im:  # Pillow before 11 takes memory of its own
-            canvas = _Canvas.copied(picture)
-        (width, height), depth = picture.size, canvas.pixels.shape[2]
-        out = np.empty((*self.size, depth), np.uint8)
-        rows, columns = nearest(height, self.size[0]), nearest(width, self.size[1])
-        take_pixels(canvas.pixels, rows, columns, out)
-        return out[:, :, : self.channels]
-
-
-@lru_cache(1024)
-def nearest(size: int, wanted: int) -> NDArray[np.int32]:
-    """Returns which of `size` pixels Pillow takes for each of `wanted`, summed as it sums."""
-    scale = size / wanted
-    places = np.full(wanted, scale)
-    places[0] = scale * 0.5
-    return np.cumsum(places).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class _Canvas:
-    """Memory (H, W, 1 or 4) and the picture of Pillow that lies in it."""
-
-    pixels: NDArray[np.uint8]
-    image: Any
-
-    @classmethod
-    def on(cls, memory: NDArray[np.uint8], mode: str, size: tuple[int, int]) -> _Canvas:
-        """Returns one at the beginning of some memory."""
-        width, height = size
-        depth = 1 if mode == "L" else 4
-        pixels = memory[: height * width * depth].reshape(height, width, depth)
-        # Pillow keeps RGB in four bytes, but shares memory for RGBX only.
-        mode = "L" if mode == "L" else "RGBX"
-        return cls(pixels, pillow().frombuffer(mode, size, pixels, "raw", mode, 0, 1))
-
-    @classmethod
-    def copied(cls, picture: Any) -> _Canvas:
-        """Returns a copy of a picture."""
-        rawmode = "L" if picture.mode == "L" else "RGBX"
-        memory = np.frombuffer(picture.tobytes("raw", rawmode), np.uint8)
-        return cls.on(memory, picture.mode, picture.size)
-
-
-class _Canvases(threading.local):
-    """What each thread decodes into: fresh memory for each picture would not be in its caches."""
-
-    def __init__(self) -> None:
-        self.memory = np.empty(0, np.uint8)
-        self.key: tuple[str, tuple[int, int]] | None = None
-        self.canvas: _Canvas | None = None
-
-    def of(self, picture: Any) -> _Canvas:
-        """Returns one of the mode and size of a picture, on which there is the one before."""
-        key = (picture.mode, picture.size)
-        if self.canvas is None or key != self.key:
-            size = 4 * picture.size[0] * picture.size[1]
-            if size > len(self.memory):
-                self.memory = np.empty(size, np.uint8)
-            self.canvas, self.key = _Canvas.on(self.memory, *key), key
-        return self.canvas
-
-
-_canvases = _Canvases()
 
 
 class Failures:

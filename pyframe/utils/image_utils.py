@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -107,8 +106,12 @@ def check_size(size: Any, argument: str = "target_size") -> tuple[int, int]:
     return height, width
 
 
-def open_image(path: Any) -> Any:
+def open_image(path: Any, data: bytes | None = None) -> Any:
     """Opens a picture without decoding it.
+
+    Args:
+        path: file, or an `io.BytesIO`.
+        data: what is in the file, if it has been read.
 
     Raises:
         DataError: if the file is no picture, or one of more than `MAX_PIXELS` pixels.
@@ -118,7 +121,7 @@ def open_image(path: Any) -> Any:
     if isinstance(path, io.BytesIO):
         source = path
     elif isinstance(path, (str, bytes, PathLike)):
-        source = io.BytesIO(_read(path))
+        source = io.BytesIO(read_file(path) if data is None else data)
     else:
         raise TypeError(f"`path` must be a path or io.BytesIO. Received: {type(path)}")
     try:
@@ -136,7 +139,7 @@ def open_image(path: Any) -> Any:
     return picture
 
 
-def _read(path: Any) -> bytes:
+def read_file(path: Any) -> bytes:
     """Returns what is in a file, with as few system calls as there can be: other threads wait."""
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
@@ -228,11 +231,6 @@ def told_as_damage(path: Any) -> Iterator[None]:
         raise
     except Exception as error:
         raise DataError(f"{_name(path)} is damaged or cut short: {error}") from error
-
-
-def truncated_allowed() -> bool:
-    """Tells whether the program has asked Pillow for what is left of files that are cut short."""
-    return bool(import_module("PIL.ImageFile").LOAD_TRUNCATED_IMAGES)
 
 
 def draft_image(picture: Any, color_mode: str, size: tuple[int, int]) -> None:

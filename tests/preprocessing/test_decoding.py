@@ -1,7 +1,9 @@
 """How files become arrays, against Pillow's own way."""
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pyframe.errors import DataError
-from pyframe.preprocessing import decoding
+from pyframe.preprocessing import decoding, jpeg
+from pyframe.preprocessing._jpeg import read_head
 from pyframe.preprocessing._pixels import take_pixels
-from pyframe.preprocessing.decoding import Decoder, nearest
+from pyframe.preprocessing.decoding import Decoder
 from pyframe.preprocessing.image import img_to_array, load_img
+from pyframe.preprocessing.jpeg import nearest
+from pyframe.utils import image_utils
 
 image = pytest.importorskip("PIL.Image")
 SIZES = [(33, 40), (40, 33), (33, 40), (1, 1), (90, 7), (64, 64)]
@@ -66,19 +71,80 @@ def test_pixels_taken_are_pillows() -> None:
         np.testing.assert_array_equal(nearest(old, new), wanted, err_msg=f"{old} {new}")
 
 
-def test_a_pillow_that_takes_memory_of_its_own(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"exif": b"e"}])
+@pytest.mark.parametrize("mode", ["rgb", "grayscale"])
+@pytest.mark.parametrize("draft", [False, True])
+def test_ordinary_jpegs_do_not_need_pillows_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, draft: bool, options: Any
 ) -> None:
-    jpeg = pytest.importorskip("PIL.JpegImagePlugin").JpegImageFile
+    rng, path = np.random.default_rng(3), tmp_path / "a.jpg"
+    shape = (70, 90, 3) if mode == "rgb" else (70, 90)
+    image.fromarray(rng.integers(0, 256, shape).astype(np.uint8)).save(path, **options)
+    wanted = plain(path, mode, (30, 40), draft=draft)
+    monkeypatch.setattr(decoding, "open_image", None)
+    decoder = Decoder.checked((30, 40), mode, "nearest", False, draft)
+    np.testing.assert_array_equal(decoder(str(path)), wanted)
 
-    def load_prepare(self: Any) -> None:
-        self.im = image.core.new(self.mode, self.size)
 
-    monkeypatch.setattr(jpeg, "load_prepare", load_prepare)
-    for mode in ("rgb", "grayscale"):
-        decoder = Decoder.checked((12, 14), mode, "nearest", False, False)
-        for path in files:
-            np.testing.assert_array_equal(decoder(str(path)), plain(path, mode, (12, 14)))
+def jpeg_file(height: int, width: int) -> bytes:
+    data = io.BytesIO()
+    image.new("RGB", (width, height), (9, 99, 199)).save(data, "jpeg")
+    return data.getvalue()
+
+
+def test_the_head_of_a_jpeg() -> None:
+    data = jpeg_file(300, 500)
+    assert read_head(data) == (500, 300, 3)
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    segment = data[frame : frame + 2 + int.from_bytes(data[frame + 2 : frame + 4], "big")]
+    for unusual in (
+        data[:scan],  # no scan
+        data[:frame] + segment + data[frame:],  # two frames: which one counts?
+        data[:frame] + data[frame + len(segment) :],  # none
+        data[:frame] + b"\xff" + data[frame:],  # bytes between segments
+        data[:frame] + b"\xff\xe2\x00\x06MPF\x00" + data[frame:],  # several pictures
+        data.replace(b"\xff\xc0", b"\xff\xc9", 1),  # arithmetic coding
+        data[: frame + 4] + b"\x0c" + data[frame + 5 :],  # 12 bits
+        data[: frame + 5] + bytes(2) + data[frame + 7 :],  # no rows
+        b"x" + data[1:],
+    ):
+        assert read_head(unusual) is None
+    for end in range(scan):
+        assert read_head(data[:end]) is None
+
+
+def values_or_text(read: Callable[[], NDArray[Any]]) -> NDArray[Any] | str:
+    try:
+        return read()
+    except DataError as error:
+        return str(error)
+
+
+def test_heads_of_any_bytes_fit_what_pillow_decodes(tmp_path: Path) -> None:
+    """The decoder trusts the size it is told: it must be that of the file, or none."""
+    data, rng = bytearray(jpeg_file(40, 56)), np.random.default_rng(4)
+    path, decoder = tmp_path / "a.jpg", Decoder.checked((9, 8), "rgb", "nearest", False, False)
+    ends = data.index(b"\xff\xda") + 20
+    read = 0
+    for _ in range(600):
+        changed = bytearray(data)
+        for place in rng.integers(0, ends, rng.integers(1, 4)):
+            changed[place] = rng.integers(0, 256)
+        path.write_bytes(changed)
+        wanted = values_or_text(partial(plain, path, "rgb", (9, 8)))
+        np.testing.assert_array_equal(values_or_text(partial(decoder, str(path))), wanted)
+        read += not isinstance(wanted, str)
+    assert 100 < read < 500
+
+
+def test_the_limit_of_pixels_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg_file(50, 50))
+    decoder = Decoder.checked((9, 8), "rgb", "nearest", False, False)
+    decoder(str(path))
+    monkeypatch.setattr(image_utils, "MAX_PIXELS", 2499)
+    with pytest.raises(DataError, match="more than the limit of 2499"):
+        decoder(str(path))
 
 
 def test_nothing_is_left_of_the_picture_before(
@@ -102,8 +168,8 @@ def test_nothing_is_left_of_the_picture_before(
 def test_large_pictures_leave_no_memory_behind(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "_CANVAS_PIXELS", 10)
-    monkeypatch.setattr(decoding, "_canvases", None)
+    monkeypatch.setattr(jpeg, "_CANVAS_PIXELS", 10)
+    monkeypatch.setattr(jpeg, "_canvases", None)
     decoder = Decoder.checked((20, 20), "rgb", "nearest", False, False)
     np.testing.assert_array_equal(decoder(str(files[0])), plain(files[0], "rgb", (20, 20)))
 

@@ -168,4 +168,4 @@ def test_hot_loops_need_no_interpreter() -> None:
         assert source.count(loop) == len(re.findall(r"nogil=True|with nogil", source)) == 1
         assert "with gil" not in source
         found |= {function for function, _ in functions}
-    assert found >= {"augment_image", "blend_pixels", "map_coordinate", "take_fours"}
+    assert found >= {"augment_image", "blend_pixels", "map_coordinate", "take"}
