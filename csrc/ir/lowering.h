@@ -181,6 +181,7 @@ class Lowering {
   // (OpDef::pitched_inputs, pitched_output) can be views.
   int64_t pitch(TensorId id) const { return pitch_of(tensors_, id); }
   bool is_view(TensorId id) const { return tensors_[id].view_of != kNoTensor; }
+  TensorId root(TensorId id) const { return place_of(tensors_, id).root; }  // holds its elements
   TensorId view_of(TensorId id) const { return tensors_[id].view_of; }
   int64_t view_column(TensorId id) const { return tensors_[id].view_column; }
   // Of an operator that is two (OpDef::with_rows): the epilogue of the first.

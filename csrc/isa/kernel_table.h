@@ -68,7 +68,7 @@ enum class Binary : int { PF_BINARY_LIST(PF_ENUM_BINARY) kCount };
 // Epilogue, in this order: + C (if accumulate), + bias[j] (if not null; over-readable), + residual
 // (if not null; it lies as C does), max(0, .) (if relu), min(high, .). Exactly m x n elements of C
 // are written; without accumulate C is not read. klen, nseg >= 0 (an empty sum is 0). C does not
-// alias A, B or the residual.
+// alias A or B; the residual may be C itself.
 template <typename T>
 struct GemmArgs {
   int64_t m, n;

@@ -212,6 +212,7 @@ void lower_images(Lowering& l, TensorId x, TensorId b, TensorId bias, const Conv
     });
   }
   step->workspace = engine->workspace_bytes();
+  if (Engine::kEpilogue == EpilogueIn::kSumAndBounds) sum_in_place(l, *step, residual, 2);
 }
 
 int64_t image_blocks(const Lowering& l, const Conv2D& conv) {

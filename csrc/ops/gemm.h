@@ -204,4 +204,15 @@ inline int add_residual(const Lowering& l, std::vector<Operand>& operands, bool 
   return static_cast<int>(operands.size()) - 1;
 }
 
+// Lets a result take over the memory of the residual (-1: none) that the product's kernel adds: it
+// reads each element just before it writes there, which saves fetching the result's cache lines.
+inline void sum_in_place(const Lowering& l, Step& step, int residual, int result) {
+  if (residual < 0) return;
+  const auto root = [&](int i) { return l.root(step.operands[static_cast<size_t>(i)].tensor); };
+  for (int i = 0; i < static_cast<int>(step.operands.size()); ++i)
+    if (i != residual && root(i) == root(residual)) return;  // other tasks read more of it
+  step.in_place_from = residual;
+  step.in_place_to = result;
+}
+
 }  // namespace pyframe

@@ -172,6 +172,7 @@ void lower_separable(Lowering& l) {
     });
   }
   step->workspace = engine->workspace_bytes();
+  sum_in_place(l, *step, residual, 3);
 }
 
 void lower(Lowering& l) {

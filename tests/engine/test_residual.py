@@ -1,5 +1,6 @@
 """Sums and functions after products, fused into them."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 7, 9, 512), (1, 1, 512, 96), {"strides": [2, 2]}),
     ((1, 5, 6, 512), (3, 3, 512, 64), {"padding": "same", "strides": [2, 2]}),
 ]
+SAME = {"padding": "same"}
+POOL = {"pool_size": [3, 3], "strides": [1, 1]}
 FUNCTIONS: dict[str | None, tuple[dict[str, float], Any]] = {
     None: ({}, lambda y: y),
     "relu": ({}, lambda y: np.maximum(y, 0)),
@@ -125,6 +128,51 @@ def test_the_later_of_two_convolutions_takes_the_sum() -> None:
     hidden = np.maximum(image @ kernels[0][0, 0] + image @ kernels[1][0, 0], 0)
     wanted = hidden @ kernels[2][0, 0] + hidden
     np.testing.assert_allclose(plan.run([image])[0], wanted, 1e-11, 1e-11)
+
+
+@pytest.mark.parametrize("size", [(1, 20, 20, 64), (9, 12, 12, 16)])
+def test_the_sum_takes_over_the_memory_of_the_residual(size: tuple[int, ...]) -> None:
+    """Unless the convolution reads that too, or somebody reads it later."""
+    channels = size[3]
+    kernels = [RNG.standard_normal((3, 3, channels, channels)) / channels for _ in range(2)]
+    image = RNG.standard_normal(size)
+
+    def plan_of_block(own_input: bool, read_later: bool) -> _core.Plan:
+        graph = _core.Graph()
+        x = graph.input("x", size, "float64")
+        (z,) = graph.op("average_pool2d", [x], {**POOL, "padding": "same"})
+        y = z
+        for kernel in kernels[own_input:]:
+            (y,) = graph.op("conv2d", [y, graph.variable(variable(kernel, "w"))], SAME)
+        (y,) = graph.op("add", [y, z])
+        return graph.compile([y, z] if read_later else [y], [size])
+
+    def arena(plan: _core.Plan) -> int:
+        found = re.search(r"arena (\d+) bytes", plan.describe())
+        assert found is not None
+        return int(found[1])
+
+    blocks = {
+        (own, later): plan_of_block(own, later) for own in (False, True) for later in (False, True)
+    }
+    results = {}
+    for key, plan in blocks.items():
+        assert "add" not in plan.describe()
+        results[key] = []
+        for count in (1, 2, 3, 7):
+            with threads(count):
+                results[key].append(plan.run([image])[0])
+        assert all(r.tobytes() == results[key][0].tobytes() for r in results[key])
+    z = blocks[False, True].run([image])[1]
+    hidden = convolution(z, kernels[0], SAME) - np.arange(channels)
+    wanted = {
+        own: convolution(z if own else hidden, kernels[1], SAME) - np.arange(channels) + z
+        for own in (False, True)
+    }
+    for (own, _), result in results.items():
+        np.testing.assert_allclose(result[0], wanted[own], 1e-10, 1e-10)
+    if size[0] == 1:
+        assert arena(blocks[False, False]) == arena(blocks[False, True]) - image.nbytes
 
 
 def test_kept_apart() -> None:
