@@ -24,6 +24,7 @@ from pyframe.utils.image_utils import (
     read_file,
     told_as_damage,
 )
+from pyframe.utils.prefetch import AbandonedError, asked_whether_wanted
 
 Array: TypeAlias = NDArray[Any]
 
@@ -145,13 +146,14 @@ class _Share:
 
     def __init__(self, count: int, task: Callable[[int], None], on_error: str) -> None:
         self.task, self.on_error = task, on_error
+        self.wanted = asked_whether_wanted()
         self.rest = iter(range(count))
         self.lock = threading.Lock()
         self.stopped = False
         self.errors: dict[int, BaseException] = {}
 
     def work(self) -> None:
-        while not self.stopped:
+        while not self.stopped and self.wanted():
             with self.lock:
                 i = next(self.rest, None)
             if i is None:
@@ -183,6 +185,7 @@ def for_each_file(
 
     Raises:
         DataError: with the name of the first file that cannot be read, or if none can be.
+        AbandonedError: if nobody waits for the batch any more.
     """
     pool = executor()
     share = _Share(len(paths), task, failures.on_error)
@@ -199,6 +202,8 @@ def for_each_file(
         share.stopped = True  # matters after an interrupt only
         for future in futures:
             future.cancel()
+    if not share.wanted():
+        raise AbandonedError
     for i, cause in sorted(share.errors.items()):
         if not _of_a_file(cause):
             raise cause

@@ -54,7 +54,29 @@ class _Shared:
             self.changed.notify_all()
 
 
+class AbandonedError(Exception):
+    """A batch is not finished because nobody waits for it any more; seen by no user."""
+
+
+class _Here(threading.local):
+    shared: _Shared | None = None  # for which this thread works
+
+
+_here = _Here()
+
+
+def asked_whether_wanted() -> Callable[[], bool]:
+    """Returns what tells whether somebody waits for the batch that this thread is at.
+
+    It is for other threads that work on the same batch, and true where no `Prefetcher` has asked
+    for the batch.
+    """
+    shared = _here.shared
+    return lambda: shared is None or not shared.closed
+
+
 def _work(shared: _Shared) -> None:
+    _here.shared = shared
     while True:
         ticket = shared.ticket()
         if ticket is None:
@@ -62,6 +84,8 @@ def _work(shared: _Shared) -> None:
         place, number = ticket
         try:
             shared.put(place, shared.fetch(number), None)
+        except AbandonedError:
+            return
         except BaseException as error:
             shared.put(place, None, error)
 
@@ -123,7 +147,10 @@ class Prefetcher(Iterator[Any]):
         return value
 
     def close(self) -> None:
-        """Makes the threads end after the batches that they are at."""
+        """Makes the threads end with the batches that they are at, or in the midst of them.
+
+        See `asked_whether_wanted`.
+        """
         if self._process != os.getpid():
             return  # of the child of a fork, which has no such threads and maybe a locked lock
         with self._shared.changed:

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import pyframe
 from pyframe.errors import ConfigurationError, DataError
+from pyframe.preprocessing import decoding
 from pyframe.preprocessing.image import (
     ImageDataGenerator,
     array_to_img,
@@ -338,6 +341,37 @@ def test_saved_pictures_come_back(tmp_path: Path) -> None:
         array_to_img(np.zeros((3, 3, 2)))
     with pytest.raises(TypeError, match="path"):
         load_img(3)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_a_closed_iterator_leaves_files_alone(
+    folder: Path, on_error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, closed, paths = threading.Event(), threading.Event(), []
+
+    def read(path: str) -> bytes:
+        paths.append(path)
+        begun.set()
+        assert closed.wait(10)
+        return Path(path).read_bytes()
+
+    iterator = flow(folder, batch_size=10, seed=1, on_error=on_error)
+    wanted = next(iterator)
+    iterator.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "read_file", read)
+        ahead = iterator.ordered_batches(range(1), 1, 1)
+        assert begun.wait(10)
+        ahead.close()
+        closed.set()
+        ahead.join(10)
+        assert not any(thread.is_alive() for thread in ahead._threads)
+        with pytest.raises(StopIteration):
+            next(ahead)
+    assert len(paths) <= pyframe.get_num_threads()
+    assert not iterator.skipped
+    iterator.set_state(flow(folder, batch_size=10, seed=1).get_state())
+    np.testing.assert_array_equal(next(iterator)[0], wanted[0])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs signals")
