@@ -1,9 +1,9 @@
 """Matrix products against NumPy and torch: python -m bench.products --threads 1 2
 
 y = x w for float32 matrices of several sizes, every framework in its own process, turn by turn;
-the median of the turns counts. pyframe is measured twice: with w packed in every product, as in a
-training step, and with w packed before, as in prediction. PYFRAME_BENCH_PYTHON_TORCH names the
-interpreter of torch.
+the median of the turns counts, and a turn ends when the process uses no core any more. pyframe is
+measured twice: with w packed in every product, as in a training step, and with w packed before, as
+in prediction. PYFRAME_BENCH_PYTHON_TORCH names the interpreter of torch.
 """
 
 import argparse
@@ -85,7 +85,18 @@ def serve(side: str, threads: int) -> None:
         run(max(1, steps // 8))
         start = time.perf_counter()
         run(steps)
-        print((time.perf_counter() - start) / steps, flush=True)
+        seconds = (time.perf_counter() - start) / steps
+        wait_until_idle()
+        print(seconds, flush=True)
+
+
+def wait_until_idle() -> None:
+    """Returns when no thread spins: OpenBLAS's do for 105 ms after a product, OpenMP's for 10."""
+    used = 1.0
+    while used > 0.001:
+        used = -time.process_time()
+        time.sleep(0.01)
+        used += time.process_time()
 
 
 def interpreter(side: str) -> str | None:
@@ -131,7 +142,6 @@ def compare(threads: int, options: argparse.Namespace, output: Output) -> None:
         for _ in range(options.rounds):
             for name, side in sides.items():
                 turns[name].append(side.seconds(size, steps[name]))
-                time.sleep(0.01)
         speed = {name: flops / typical(times) for name, times in turns.items()}
         peer = max(speed[name] for name in speed if name in ("numpy", "torch"))
         output(f"| {size[0]} x {size[1]} x {size[2]} | "

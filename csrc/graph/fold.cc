@@ -1,5 +1,5 @@
-// Folds padding with zeros into the window behind it, and normalisations with given statistics into
-// the product before them.
+// Folds padding with zeros into the windows behind it, and their gradients, and normalisations with
+// given statistics into the product before them.
 //
 // conv(x, w, b) * scale + shift = conv(x, w * scale, b * scale + shift) if the result's channels
 // are the last axis of the kernel. It is done where nobody else reads the product and where
@@ -25,35 +25,72 @@ Ints zeros_around(const Node& node, const Shape& kernel) {
   return {before[1], after[1], before[2], after[2]};
 }
 
+// Whether `rest` takes away what `padding` added.
+bool cuts_off(const Node& rest, const Node& padding) {
+  for (const char* name : {"before", "after"}) {
+    Ints amounts = padding.attrs.ints(name, {});
+    for (int64_t& n : amounts) n = -n;
+    if (rest.attrs.ints(name, {}) != amounts) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void PlanBuilder::fold_padding() {
+  using FoldsPadding = OpDef::FoldsPadding;
+  const auto tensor = [&](TensorId id) -> PlanTensor& {
+    return plan_.tensors_[static_cast<size_t>(id)];
+  };
   std::vector<int> padding(plan_.tensors_.size(), -1);  // the padding operator behind a tensor
-  std::vector<std::vector<std::pair<size_t, Ints>>> windows(plan_.tensors_.size());  // its readers
+  std::vector<int> cut(plan_.tensors_.size(), -1);      // the one that reads it
+  struct Window {
+    size_t node;
+    Ints pads;
+  };
+  std::vector<std::vector<Window>> readers(plan_.tensors_.size()), gradients = readers;
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const Node& node = nodes_[n];
     if (!kept_[n]) continue;
-    if (node.def->is_padding) padding[static_cast<size_t>(node.outputs[0])] = static_cast<int>(n);
-    if (!node.def->folds_padding || node.attrs.text("padding", "valid") != "valid") continue;
-    const auto x = static_cast<size_t>(node.inputs[0]);
+    if (node.def->is_padding) {
+      padding[static_cast<size_t>(node.outputs[0])] = static_cast<int>(n);
+      cut[static_cast<size_t>(node.inputs[0])] = static_cast<int>(n);
+    }
+    const FoldsPadding folds = node.def->folds_padding;
+    if (folds == FoldsPadding::kNo || node.attrs.text("padding", "valid") != "valid") continue;
+    const auto x = static_cast<size_t>(node.inputs[folds == FoldsPadding::kOfInput ? 0 : 2]);
     if (padding[x] < 0) continue;
     Ints pads = zeros_around(nodes_[static_cast<size_t>(padding[x])],
-                             plan_.tensors_[static_cast<size_t>(node.inputs[1])].spec.shape);
-    if (!pads.empty()) windows[x].emplace_back(n, std::move(pads));
+                             tensor(node.inputs[node.def->padded_kernel]).spec.shape);
+    if (pads.empty()) continue;
+    (folds == FoldsPadding::kOfInput ? readers : gradients)[x].push_back({n, std::move(pads)});
   }
-  for (size_t x = 0; x < windows.size(); ++x) {
-    // All readers take the padding over, or none does: else it would be computed all the same.
-    if (windows[x].empty() || static_cast<size_t>(plan_.tensors_[x].readers) != windows[x].size())
-      continue;
+  for (size_t x = 0; x < readers.size(); ++x) {
+    if (readers[x].empty() && gradients[x].empty()) continue;
     const auto p = static_cast<size_t>(padding[x]);
     const TensorId image = nodes_[p].inputs[0];
-    if (element_count(plan_.tensors_[static_cast<size_t>(image)].spec.shape) == 0) continue;
-    for (const auto& [n, pads] : windows[x]) {
+    if (element_count(tensor(image).spec.shape) == 0) continue;
+    // What cuts the padding off again is part of the gradient that it reads alone.
+    for (const auto& [n, pads] : gradients[x]) {
+      const TensorId dx = nodes_[n].outputs[0];
+      const int cutting = cut[static_cast<size_t>(dx)];
+      if (cutting < 0 || tensor(dx).readers != 1) continue;
+      const Node& rest = nodes_[static_cast<size_t>(cutting)];
+      if (!cuts_off(rest, nodes_[p])) continue;
+      nodes_[n].attrs.set("pads", pads);
+      nodes_[n].inputs[2] = image;
+      nodes_[n].outputs[0] = rest.outputs[0];
+      kept_[static_cast<size_t>(cutting)] = false;
+    }
+    // All readers take the padding over, or none does: else it would be computed all the same.
+    if (readers[x].empty() || static_cast<size_t>(plan_.tensors_[x].readers) != readers[x].size())
+      continue;
+    for (const auto& [n, pads] : readers[x]) {
       nodes_[n].attrs.set("pads", pads);
       nodes_[n].inputs[0] = image;
-      plan_.tensors_[static_cast<size_t>(image)].readers += 1;
+      tensor(image).readers += 1;
     }
-    plan_.tensors_[static_cast<size_t>(image)].readers -= 1;
+    tensor(image).readers -= 1;
     kept_[p] = false;
   }
 }

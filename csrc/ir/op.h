@@ -120,9 +120,11 @@ struct OpDef {
   // Input 1 is a kernel whose last axis is that of the result, input 2 (if there) a bias: the
   // result may be scaled and shifted by channel in them.
   bool folds_channels = false;
-  // The attribute pads may say how many zeros surround input 0 (N, H, W, C) and a kernel, input 1,
-  // of more cells; see make_windows.
-  bool folds_padding = false;
+  // The attribute pads may say how many zeros surround the image (N, H, W, C), if they are fewer
+  // than the cells of the kernel; see make_windows. The image is input 0, or the result whose shape
+  // is that of input 2; `padded_kernel` is the input that is the kernel.
+  enum class FoldsPadding { kNo, kOfInput, kOfResult } folds_padding = FoldsPadding::kNo;
+  size_t padded_kernel = 1;
   // Surrounds its input with `before` and `after` cells of `value`.
   bool is_padding = false;
   // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; inputs x, gamma, beta, mean,

@@ -289,7 +289,7 @@ bool register_all() {
   def.takes_residual = true;
   def.with_rows = "separable_conv2d";
   def.takes_pooling = takes_pooling;
-  def.folds_padding = true;
+  def.folds_padding = OpDef::FoldsPadding::kOfInput;
   def.folds_channels = true;
   def.recomputable = true;
   def.pitched_inputs = 1;
@@ -305,6 +305,7 @@ bool register_all() {
   input.work = work_grad_input;
   input.shape_only_from = 2;
   input.shape_only_to = 3;
+  input.folds_padding = OpDef::FoldsPadding::kOfResult;
   input.internal = true;
   input.pitched_inputs = 1;
   input.pitched_output = true;
@@ -315,6 +316,8 @@ bool register_all() {
   kernel.infer = infer_grad_kernel;
   kernel.lower = lower_conv2d_grad_kernel;
   kernel.work = work_grad_kernel;
+  kernel.folds_padding = OpDef::FoldsPadding::kOfInput;
+  kernel.padded_kernel = 2;
   kernel.pitched_inputs = 3;
   kernel.pitched_output = false;
   return register_op(kernel);

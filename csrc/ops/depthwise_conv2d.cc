@@ -256,7 +256,7 @@ bool register_all() {
   def.work = work;
   def.takes_epilogue = true;
   def.makes_rows = true;
-  def.folds_padding = true;
+  def.folds_padding = OpDef::FoldsPadding::kOfInput;
   def.folds_channels = true;
   def.recomputable = true;
   register_op(def);
@@ -272,12 +272,15 @@ bool register_all() {
   grad.infer = infer_grad_input;
   grad.lower = lower_grad_input;
   grad.work = [](const OpContext& c) { return make_depthwise(c, c.shape(2), c.shape(1)).macs(); };
+  grad.folds_padding = OpDef::FoldsPadding::kOfResult;
   register_op(grad);
 
   grad.name = "depthwise_conv2d_grad_kernel";
   grad.infer = infer_grad_kernel;
   grad.lower = lower_grad_kernel;
   grad.work = [](const OpContext& c) { return make_depthwise(c, c.shape(0), c.shape(2)).macs(); };
+  grad.folds_padding = OpDef::FoldsPadding::kOfInput;
+  grad.padded_kernel = 2;
   return register_op(grad);
 }
 

@@ -90,17 +90,21 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
 }
 
 // How a product of m x n results is cut in tasks: rows x columns blocks of nearly equal size, few
-// enough rows for the L2 cache and enough blocks for many threads.
+// enough rows for the L2 cache and enough blocks for many threads. Blocks of the same columns come
+// one after the other: a thread has few panels of B, and if B was packed in the step before
+// (`fresh`), it was this thread that packed them.
 class GemmGrid {
  public:
   template <typename T>
-  GemmGrid(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k)
+  GemmGrid(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k, bool fresh)
       : m_(m), n_(n), nr_(kernel.nr) {
     constexpr int64_t kTaskWork = int64_t{1} << 20;  // multiply-adds, some 20 us
     constexpr int64_t kTasks = 8;
+    constexpr int64_t kNear = 2 << 20;  // bytes of B that stay in the L2 caches of two threads
     const int64_t wanted = std::min(kTasks, m * n * k / kTaskWork), panels = ceil_div(n, nr_);
     rows_ = std::max<int64_t>(1, ceil_div(m, 8 * kernel.mr));
-    if (rows_ > 1 && rows_ < kTasks) rows_ = round_up(rows_, 2);  // a pair of threads shares evenly
+    if (rows_ > 1) rows_ = round_up(rows_, 2);  // a pair of threads shares evenly
+    if (fresh && panels >= 2 && k * n * static_cast<int64_t>(sizeof(T)) <= kNear) columns_ = 2;
     while (2 * rows_ * columns_ <= wanted) {
       if (m >= 2 * rows_ * 4 * kernel.mr)
         rows_ *= 2;
@@ -116,7 +120,7 @@ class GemmGrid {
   };
   int64_t blocks() const { return rows_ * columns_; }
   Block block(int64_t index) const {
-    const int64_t row = index / columns_, column = index % columns_, panels = ceil_div(n_, nr_);
+    const int64_t row = index % rows_, column = index / rows_, panels = ceil_div(n_, nr_);
     const int64_t i = row * m_ / rows_, j = column * panels / columns_ * nr_;
     return {i, (row + 1) * m_ / rows_ - i, j,
             std::min(n_, (column + 1) * panels / columns_ * nr_) - j};

@@ -73,7 +73,7 @@ void lower_of(Lowering& l) {
                                             s.shared_b ? 1 : s.batch);
   const int64_t right_size = plain ? b_size : ceil_div(s.n, nr) * nr * s.k;
   const int64_t right_step = s.shared_b ? 0 : right_size;
-  const GemmGrid grid(*kernel, s.m, s.n, s.k);
+  const GemmGrid grid(*kernel, s.m, s.n, s.k, !plain && !l.is_fixed(l.x(1)));
   const int64_t a_rs = s.ta ? 1 : s.k, a_cs = s.ta ? s.m : 1;
   const GemmCopy copy = GemmCopy::of(*kernel, grid.width(), s.k, a_rs, a_cs);
   Step& step = l.tasks(

@@ -27,41 +27,81 @@ def padded(x: Array, pads: Any) -> Array:
 
 
 def plans(
-    op: str, x: Array, kernel: Array, attrs: dict[str, Any], pads: Any
+    op: str, x: Array, kernel: Array, attrs: dict[str, Any], pads: Any, gradients: bool
 ) -> tuple[_core.Plan, _core.Plan]:
-    """The plan of padding and window, and that of the window alone."""
+    """The plan of padding and window, and that of the window alone.
+
+    With gradients of a weighted sum, with respect to the kernel and the image.
+    """
     results = []
     for with_padding in (True, False):
         graph = _core.Graph()
         shape = x.shape if with_padding else padded(x, pads).shape
-        y = graph.input("x", shape, x.dtype.name)
+        image = y = graph.input("x", shape, x.dtype.name)
         if with_padding:
             before, after = ([0, pads[0][i], pads[1][i], 0] for i in (0, 1))
             (y,) = graph.op("pad", [y], {"before": before, "after": after})
-        (z,) = graph.op(op, [y, graph.variable(variable(kernel, "w"))], attrs)
-        results.append(graph.compile([z], [shape]))
+        w = graph.variable(variable(kernel, "w"))
+        (z,) = graph.op(op, [y, w], attrs)
+        outputs = [z]
+        if gradients:
+            (loss,) = graph.op("reduce_sum", graph.op("multiply", [z, graph.op("sin", [z])[0]]))
+            outputs += [g for g in graph.gradients(loss, [w, image]) if g is not None]
+            assert len(outputs) == 3
+        results.append(graph.compile(outputs, [shape]))
     return results[0], results[1]
 
 
+@pytest.mark.parametrize("gradients", [False, True])
 @pytest.mark.parametrize("level", _core.isa_levels())
 @pytest.mark.parametrize(("op", "shape", "kernel_shape", "attrs", "pads"), FOLDED)
 def test_zeros_are_folded(
     op: str, shape: tuple[int, ...], kernel_shape: tuple[int, ...], attrs: dict[str, Any],
-    pads: Any, level: str,
+    pads: Any, level: str, gradients: bool,
 ) -> None:  # fmt: skip
     with isa(level):
         for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-3)):
+            # Small kernels keep sines, and so the gradients, well conditioned.
+            scale = 0.02 if gradients else 1
             x = RNG.standard_normal(shape).astype(dtype)
-            kernel = RNG.standard_normal(kernel_shape).astype(dtype)
-            folded, plain = plans(op, x, kernel, attrs, pads)
+            kernel = (scale * RNG.standard_normal(kernel_shape)).astype(dtype)
+            folded, plain = plans(op, x, kernel, attrs, pads, gradients)
             assert "pad " not in folded.describe()
-            wanted = plain.run([padded(x, pads)])[0]
-            results = []
+            wanted = plain.run([padded(x, pads)])
+            if gradients:
+                (top, _), (left, _) = pads
+                wanted[2] = wanted[2][:, top : top + shape[1], left : left + shape[2]]
+            runs = []
             for count in (1, 2, 3, 7):
                 with threads(count):
-                    results.append(folded.run([x])[0])
-            np.testing.assert_allclose(results[0], wanted, tolerance, tolerance)
-            assert all(r.tobytes() == results[0].tobytes() for r in results)
+                    runs.append(folded.run([x]))
+            for result, expected in zip(runs[0], wanted, strict=True):
+                size = float(np.abs(expected).max()) if gradients else 1
+                np.testing.assert_allclose(result, expected, tolerance, tolerance * size)
+            for run in runs:
+                for result, first in zip(run, runs[0], strict=True):
+                    assert result.tobytes() == first.tobytes()
+
+
+def test_a_gradient_that_others_read_keeps_the_padding() -> None:
+    # The padded image is used twice: only the sum of its gradients is cut off.
+    x = RNG.standard_normal((2, 6, 7, 4))
+    results = []
+    for shape in (x.shape, (2, 7, 8, 4)):
+        graph = _core.Graph()
+        image = y = graph.input("x", shape, "float64")
+        if shape == x.shape:
+            (y,) = graph.op("pad", [image], {"before": [0, 1, 0, 0], "after": [0, 0, 1, 0]})
+        w = graph.variable(variable(np.sin(np.arange(36.0)).reshape(3, 3, 4), "w"))
+        (z,) = graph.op("depthwise_conv2d", [y, w])
+        losses = [graph.op("reduce_sum", graph.op("exp", [t]))[0] for t in (z, y)]
+        (gradient,) = graph.gradients(graph.op("add", losses)[0], [image])
+        assert gradient is not None
+        plan = graph.compile([gradient], [shape])
+        given = x if shape == x.shape else padded(x, ((1, 0), (0, 1)))
+        assert ("pad " in plan.describe()) == (shape == x.shape)
+        results.append(plan.run([given])[0])
+    np.testing.assert_allclose(results[0], results[1][:, 1:, :-1], 1e-12, 1e-12)
 
 
 @pytest.mark.parametrize(
