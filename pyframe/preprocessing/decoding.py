@@ -30,14 +30,17 @@ Array: TypeAlias = NDArray[Any]
 
 _BYTES = ("L", "RGB", "RGBA")  # modes of Pillow with a byte for each value
 _lock = threading.Lock()
+_submitting = (
+    threading.Lock()
+)  # all threads work at one batch, then at the next: it is ready sooner
 _pool: Any = None
 _workers = 0
 
 
 def _forget_pool() -> None:
     """The child of a fork has none of its threads, and maybe a lock that nobody opens."""
-    global _lock, _pool
-    _lock, _pool = threading.Lock(), None
+    global _lock, _pool, _submitting
+    _lock, _pool, _submitting = threading.Lock(), None, threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_pool)
@@ -192,8 +195,9 @@ def for_each_file(
     threads = min(_core.get_num_threads(), len(paths))
     futures = []
     try:
-        for _ in range(threads):
-            futures.append(pool.submit(share.work))
+        with _submitting:
+            for _ in range(threads):
+                futures.append(pool.submit(share.work))
         for future in futures:
             future.result()
     except RuntimeError as error:  # the interpreter is about to end

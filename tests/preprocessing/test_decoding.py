@@ -1,6 +1,7 @@
 """How files become arrays, against Pillow's own way."""
 
 import io
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,7 +16,7 @@ from pyframe.errors import DataError
 from pyframe.preprocessing import decoding, jpeg
 from pyframe.preprocessing._jpeg import read_head
 from pyframe.preprocessing._pixels import take_pixels
-from pyframe.preprocessing.decoding import Decoder
+from pyframe.preprocessing.decoding import Decoder, Failures, for_each_file
 from pyframe.preprocessing.image import img_to_array, load_img
 from pyframe.preprocessing.jpeg import nearest
 from pyframe.utils import image_utils
@@ -163,6 +164,26 @@ def test_nothing_is_left_of_the_picture_before(
     np.testing.assert_array_equal(decoder(str(whole)), first)
     monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)
     np.testing.assert_array_equal(decoder(str(cut)), plain(cut, "rgb", (64, 64)))
+
+
+def test_all_threads_work_at_one_batch_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, work: Any) -> Any:  # type: ignore[override]
+            order.append(id(work.__self__))
+            time.sleep(0.01)  # for others to come between
+            return super().submit(work)
+
+    with Pool(1) as pool, ThreadPoolExecutor(3) as makers:
+        monkeypatch.setattr(decoding, "executor", lambda: pool)
+        monkeypatch.setattr("pyframe._core.get_num_threads", lambda: 4)
+        batches = [
+            makers.submit(for_each_file, ["a"] * 9, lambda i: None, Failures("raise"))
+            for _ in range(3)
+        ]
+        assert [len(batch.result()) for batch in batches] == [9, 9, 9]
+    assert [order[i] for i in (0, 4, 8) for _ in range(4)] == order
 
 
 def test_large_pictures_leave_no_memory_behind(
