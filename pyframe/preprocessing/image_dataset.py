@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyframe.errors import ConfigurationError, DataError
 from pyframe.preprocessing.decoding import Failures, for_each_file
 from pyframe.preprocessing.files import check_folder, class_folders, list_files
+from pyframe.preprocessing.jpeg import decoded
 from pyframe.preprocessing.resizing import METHODS, crop_to_aspect, resize, resize_with_pad
 from pyframe.utils.image_utils import (
     check_color_mode,
@@ -18,6 +20,7 @@ from pyframe.utils.image_utils import (
     check_size,
     img_to_array,
     load_img,
+    read_file,
 )
 from pyframe.utils.prefetch import Prefetcher
 from pyframe.utils.random import check_seed
@@ -224,9 +227,7 @@ def image_dataset_from_directory(
             np.random.RandomState(seed).shuffle(numbers)
 
     def read(path: str) -> Any:
-        image = np.asarray(load_img(path, color_mode))
-        image = image if image.dtype == np.uint8 else img_to_array(image)
-        image = image if image.ndim == 3 else image[:, :, np.newaxis]
+        image = _pixels(path, color_mode)
         if pad_to_aspect_ratio:
             result = resize_with_pad(image, size, interpolation)
         else:
@@ -252,6 +253,17 @@ def image_dataset_from_directory(
     if subset == "both":
         return [dataset(*training), dataset(*validation)]
     return dataset(*(training if subset == "training" else validation))
+
+
+def _pixels(path: str, color_mode: str) -> NDArray[Any]:
+    """Returns a picture (H, W, C), uint8 or float32; the next one may overwrite it."""
+    mode, channels = check_color_mode(color_mode)
+    pixels = decoded(read_file(path), mode)
+    if pixels is not None:
+        return pixels[:, :, :channels]
+    image = np.asarray(load_img(path, color_mode))
+    image = image if image.dtype == np.uint8 else img_to_array(image)
+    return image if image.ndim == 3 else image[:, :, np.newaxis]
 
 
 def _check_split(split: Any, subset: Any, shuffle: bool, seed: int | None) -> None:

@@ -1,4 +1,4 @@
-"""JPEG files resized to the nearest pixel: decoded by Pillow into memory that each thread keeps."""
+"""JPEG files decoded by Pillow into memory that each thread keeps."""
 
 from __future__ import annotations
 
@@ -88,35 +88,55 @@ def _scale(width: int, height: int, size: tuple[int, int]) -> int:
     return next((scale for scale in (8, 4, 2) if room >= scale), 1)
 
 
-def nearest_pixels(
-    data: bytes, mode: str, size: tuple[int, int], draft: bool
+def decoded(
+    data: bytes, mode: str, draft_size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8] | None:
-    """Returns a JPEG resized to the nearest pixel, with the values that Pillow gives.
+    """Returns the pixels of a JPEG with the values that Pillow gives.
 
     Args:
         data: the file.
         mode: mode of Pillow that is wanted.
-        size: (height, width) of the result.
-        draft: let the decoder shrink by 2, 4 or 8 where at least that much is there.
+        draft_size: (height, width): let the decoder shrink by 2, 4 or 8 where at least that much
+            is there.
 
     Returns:
-        (H, W, 1) or, with a fourth value that means nothing, (H, W, 4). None if the file is no
-        ordinary JPEG of that mode, too large or damaged: what is to be done, Pillow's plugin knows.
+        (H, W, 1) or, with a fourth value that means nothing, (H, W, 4): memory of this thread,
+        which the next picture overwrites. None if the file is no ordinary JPEG of that mode, too
+        large or damaged: what is to be done, Pillow's plugin knows.
     """
     head = read_head(data)
     if head is None:
         return None
     width, height, components = head
     # A draft of colours may become grey in the decoder.
-    if components != _COMPONENTS.get(mode) and not (draft and mode == "L" and components == 3):
+    grey = draft_size is not None and mode == "L" and components == 3
+    if components != _COMPONENTS.get(mode) and not grey:
         return None
     if width * height > min(_CANVAS_PIXELS, image_utils.MAX_PIXELS):
         return None
-    scale = _scale(width, height, size) if draft else 1
-    width, height = -(-width // scale), -(-height // scale)
-    canvas = _canvases.of(mode, (width, height))
-    if not canvas.fill(data, mode, scale):
+    scale = 1 if draft_size is None else _scale(width, height, draft_size)
+    canvas = _canvases.of(mode, (-(-width // scale), -(-height // scale)))
+    return canvas.pixels if canvas.fill(data, mode, scale) else None
+
+
+def nearest_pixels(
+    data: bytes, mode: str, size: tuple[int, int], draft: bool
+) -> NDArray[np.uint8] | None:
+    """Returns a JPEG resized to the nearest pixel.
+
+    Args:
+        data: the file.
+        mode: mode of Pillow that is wanted.
+        size: (height, width) of the result.
+        draft: see `decoded`.
+
+    Returns:
+        What `decoded` returns, of that size and not overwritten.
+    """
+    pixels = decoded(data, mode, size if draft else None)
+    if pixels is None:
         return None
-    out = np.empty((*size, canvas.pixels.shape[2]), np.uint8)
-    take_pixels(canvas.pixels, nearest(height, size[0]), nearest(width, size[1]), out)
+    height, width, depth = pixels.shape
+    out = np.empty((*size, depth), np.uint8)
+    take_pixels(pixels, nearest(height, size[0]), nearest(width, size[1]), out)
     return out

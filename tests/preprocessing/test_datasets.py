@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from pyframe.errors import ConfigurationError, DataError
+from pyframe.preprocessing import image_dataset
 from pyframe.preprocessing.resizing import METHODS, resize, resize_with_pad
 from pyframe.utils import (
     image_dataset_from_directory,
+    img_to_array,
+    load_img,
     pad_sequences,
     save_img,
     timeseries_dataset_from_array,
@@ -46,6 +49,33 @@ def test_a_folder(folder: Path, capsys: Any) -> None:
     assert next(iter(load(folder, batch_size=None)))[0].shape == (6, 8, 3)
     first = load(folder, label_mode=None, data_format="channels_first")[0]
     assert first.shape == (4, 3, 6, 8)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [(20, 30), (16, 9)])
+@pytest.mark.parametrize("color_mode", ["rgb", "grayscale"])
+def test_jpegs_are_those_of_load_img(
+    tmp_path: Path,
+    method: str,
+    size: tuple[int, int],
+    color_mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("PIL")
+    rng, wanted = np.random.default_rng(1), []
+    channels = 3 if color_mode == "rgb" else 1
+    for i in range(9):  # of one size: none may be that of the one before
+        path = tmp_path / f"{i}.jpg"
+        save_img(path, rng.integers(0, 256, (20, 30, channels)), scale=False)
+        picture = img_to_array(load_img(path, color_mode), dtype="uint8")
+        wanted.append([resize(picture, size, method), resize_with_pad(picture, size, method)])
+    options = {"labels": None, "shuffle": False, "color_mode": color_mode, "batch_size": 9}
+    monkeypatch.setattr(image_dataset, "load_img", None)
+    for k, pad in enumerate((False, True)):
+        got = load(
+            tmp_path, image_size=size, interpolation=method, pad_to_aspect_ratio=pad, **options
+        )
+        np.testing.assert_array_equal(next(iter(got)), [both[k] for both in wanted])
 
 
 def test_labels(folder: Path) -> None:
