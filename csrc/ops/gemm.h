@@ -100,11 +100,10 @@ class GemmGrid {
       : m_(m), n_(n), nr_(kernel.nr) {
     constexpr int64_t kTaskWork = int64_t{1} << 20;  // multiply-adds, some 20 us
     constexpr int64_t kTasks = 8;
-    constexpr int64_t kNear = 2 << 20;  // bytes of B that stay in the L2 caches of two threads
     const int64_t wanted = std::min(kTasks, m * n * k / kTaskWork), panels = ceil_div(n, nr_);
     rows_ = std::max<int64_t>(1, ceil_div(m, 8 * kernel.mr));
     if (rows_ > 1) rows_ = round_up(rows_, 2);  // a pair of threads shares evenly
-    if (fresh && panels >= 2 && k * n * static_cast<int64_t>(sizeof(T)) <= kNear) columns_ = 2;
+    if (fresh && panels >= 2) columns_ = 2;
     while (2 * rows_ * columns_ <= wanted) {
       if (m >= 2 * rows_ * 4 * kernel.mr)
         rows_ *= 2;
