@@ -34,6 +34,7 @@ FLAGS = [
     "-fno-trapping-math",
     "-ffp-contract=fast",
     "-fvisibility=hidden",
+    "-falign-loops=64",  # short inner loops cost up to 12 % more where they cross a cache line
 ]
 WARNINGS = ["-Wall", "-Wextra", *(["-Werror"] if WERROR else [])]
 # Nobody writes the helpers that Cython puts in; which of them are used depends on the Python.

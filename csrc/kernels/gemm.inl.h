@@ -30,6 +30,19 @@ struct GemmTile {
   int64_t last;
 };
 
+// A packed B that is read for the first time often comes from memory. It is prefetched so many
+// steps ahead, because the hardware's own prefetching stops at the end of every page. Later rows of
+// A find it in the L2 cache; few rows do better without (bench/NOTES.md).
+constexpr int64_t kAhead = 64;
+template <typename T>
+PF_INLINE bool reads_ahead(const GemmArgs<T>& g) {
+  return g.b_ks == kTileVectors * kLanes<T> && g.nseg * g.klen > 2 * kAhead;
+}
+
+// Vectors of one cache line.
+template <typename V>
+constexpr int kLineVectors = sizeof(typename V::Value) < 64 ? 64 / sizeof(typename V::Value) : 1;
+
 // Writes the sums of a tile. Bias and bounds are applied without asking: -0 and infinities change
 // nothing.
 template <typename V, int Rows, int Count, typename T = typename V::Element>
@@ -73,7 +86,7 @@ PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
 // Row i of A is read at one of 3 pointers (rows 0, 5, 10) plus 0 .. 4 strides, which x86 can
 // address with 2 more registers. All loops over rows and vectors must be unrolled completely:
 // otherwise the accumulators live in memory.
-template <typename V, int Rows, int Count, typename T = typename V::Element>
+template <typename V, int Rows, int Count, bool Ahead, typename T = typename V::Element>
 __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
   using Value = typename V::Value;
   Value acc[Rows][Count];
@@ -112,6 +125,11 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
         PF_UNROLL
         for (int j = 0; j < Count; ++j) acc[i][j] += x * row[j];
       }
+      if constexpr (Ahead) {
+        PF_UNROLL
+        for (int j = 0; j < Count; j += kLineVectors<V>)
+          __builtin_prefetch(b + kAhead * kTileVectors * V::kCount + j * V::kCount);
+      }
       a0 += a_step;
       if (Rows > 5) a5 += a_step;
       if (Rows > 10) a10 += a_step;
@@ -121,13 +139,16 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
   gemm_finish<V, Rows, Count>(g, tile, acc);
 }
 
+// Rows for which the accumulators allow more than one panel at once.
+constexpr int kFewRows = kAccumulators / (2 * kTileVectors);
+
 // Calls the tile of `rows` rows, 1 <= rows <= Rows.
-template <typename V, int Rows, int Count, typename T>
+template <typename V, int Rows, int Count, bool Ahead, typename T>
 PF_INLINE void gemm_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& tile) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return gemm_rows<V, Rows - 1, Count>(rows, g, tile);
+    if (rows < Rows) return gemm_rows<V, Rows - 1, Count, Ahead>(rows, g, tile);
   }
-  gemm_tile<V, Rows, Count>(g, tile);
+  gemm_tile<V, Rows, Count, Ahead && (Rows > kFewRows)>(g, tile);
 }
 
 // All rows of the columns of one tile, which starts at row 0. One vector leaves registers for more
@@ -138,7 +159,11 @@ void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile) {
   const int64_t tiles = (g.m + kRows - 1) / kRows;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t rows = g.m / tiles + (t < g.m % tiles ? 1 : 0);
-    gemm_rows<V, kRows, Count>(rows, g, tile);
+    if (Count == kTileVectors && t == 0 && reads_ahead(g)) {
+      gemm_rows<V, kRows, Count, Count == kTileVectors>(rows, g, tile);
+    } else {
+      gemm_rows<V, kRows, Count, false>(rows, g, tile);
+    }
     tile.a += rows * g.a_rs;
     tile.c += rows * g.ldc;
   }
@@ -150,11 +175,8 @@ PF_INLINE void gemm_vectors(int64_t count, const GemmArgs<T>& g, const GemmTile<
   if constexpr (Count > 1) {
     if (count < Count) return gemm_vectors<T, Rows, Count - 1>(count, g, tile);
   }
-  gemm_tile<Whole<T>, Rows, Count>(g, tile);
+  gemm_tile<Whole<T>, Rows, Count, false>(g, tile);
 }
-
-// Rows for which the accumulators allow more than one panel at once.
-constexpr int kFewRows = kAccumulators / (2 * kTileVectors);
 
 // Few rows, 1 <= g.m <= Rows: several panels at once, to hide the latency of the multiply-adds.
 template <typename T, int Rows>
