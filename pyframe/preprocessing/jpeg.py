@@ -52,12 +52,12 @@ class _Canvas:
             Whether the file was good.
         """
         height, width, depth = self.pixels.shape
-        make = getattr(image_utils.pillow().core, "jpeg_decoder", None)
-        if make is None:  # a Pillow without libjpeg
+        try:
+            decoder = image_utils.pillow().core.jpeg_decoder(self.image.mode, mode, "", scale, 0)
+            set_image(decoder, self.image.im, (0, 0, width, height), width * depth)
+            used, error = decoder.decode(data)
+        except (AttributeError, TypeError, ValueError):  # of a Pillow that is made in another way
             return False
-        decoder = make(self.image.mode, mode, "", scale, 0)
-        set_image(decoder, self.image.im, (0, 0, width, height), width * depth)
-        used, error = decoder.decode(data)
         return bool(used < 0 and error == 0)  # -1: has come to the end
 
 

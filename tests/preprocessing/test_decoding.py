@@ -87,6 +87,19 @@ def test_ordinary_jpegs_do_not_need_pillows_plugin(
     np.testing.assert_array_equal(decoder(str(path)), wanted)
 
 
+def test_a_pillow_that_is_made_in_another_way(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(image.core, "jpeg_decoder", refuse)
+    decoder = Decoder.checked((12, 14), "rgb", "nearest", False, False)
+    with pytest.raises(DataError):  # its own way is the one that fails
+        decoder(str(files[0]))
+    assert jpeg.decoded(files[0].read_bytes(), "RGB") is None
+
+
 def jpeg_file(height: int, width: int) -> bytes:
     data = io.BytesIO()
     image.new("RGB", (width, height), (9, 99, 199)).save(data, "jpeg")
