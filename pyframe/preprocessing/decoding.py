@@ -30,9 +30,8 @@ Array: TypeAlias = NDArray[Any]
 
 _BYTES = ("L", "RGB", "RGBA")  # modes of Pillow with a byte for each value
 _lock = threading.Lock()
-_submitting = (
-    threading.Lock()
-)  # all threads work at one batch, then at the next: it is ready sooner
+# Tasks of a batch stand side by side: all threads work at one batch, so that it is ready sooner.
+_submitting = threading.Lock()
 _pool: Any = None
 _workers = 0
 
