@@ -2,7 +2,7 @@
 
 Environment variables:
     PYFRAME_WERROR=1             warnings of the C++ compiler are errors
-    PYFRAME_SANITIZE=address,... builds with these sanitizers and debug symbols
+    PYFRAME_SANITIZE=address,... builds with these sanitizers and line numbers
     PYFRAME_BUILD_JOBS=n         compiles n files at a time (default: all processors)
 """
 
@@ -128,7 +128,7 @@ class Build(build_ext):
             compile_args += openmp[0]
             link_args += openmp[1]
         if SANITIZE:
-            sanitize = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
+            sanitize = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g1"]
             compile_args += [*sanitize, "-fno-sanitize-recover=all"]
             link_args += sanitize
         else:

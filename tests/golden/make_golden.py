@@ -7,6 +7,7 @@ Run with an interpreter that has keras and tensorflow, from the folder that hold
 """
 
 import argparse
+import gc
 import os
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
 
+    gc.freeze()  # clear_session() collects garbage; all of TensorFlow need not be looked at
     start = time.time()
     files: dict[str, dict[str, Any]] = {}
     for name in RUNS:
