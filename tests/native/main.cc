@@ -47,6 +47,7 @@ int run() {
   expect(best != nullptr && &active_isa() == best, "the best level is not active at first");
   expect(!set_active_isa("nonsense"), "an unknown level was selected");
   expect(&active_isa() == best, "an unknown level changed the active one");
+  test_team_size();
   for (int i = 0; i < count; ++i) run_level(*levels[i]);
   std::printf("%lld checks, %lld failures\n", static_cast<long long>(tally.checks),
               static_cast<long long>(tally.failures));

@@ -28,6 +28,8 @@ namespace pyframe::test {
 PF_TESTS(PF_DECLARE_TEST)
 #undef PF_DECLARE_TEST
 
+void test_team_size();
+
 // Prints the largest errors of elementwise functions (one, or all if null) over every `stride`-th
 // float.
 void print_accuracy(const IsaLevel& level, const char* function, uint64_t stride);
