@@ -30,13 +30,14 @@ struct GemmTile {
   int64_t last;
 };
 
-// A packed B that is read for the first time often comes from memory. It is prefetched so many
-// steps ahead, because the hardware's own prefetching stops at the end of every page. Later rows of
-// A find it in the L2 cache; few rows do better without (bench/NOTES.md).
+// A packed B that is read for the first time often comes from memory, and so do both operands of a
+// kernel's gradient, whose A is transposed. They are prefetched so many steps ahead, because the
+// hardware's own prefetching stops at the end of every page. Later rows of A find them in the L2
+// cache; few rows do better without (bench/NOTES.md).
 constexpr int64_t kAhead = 64;
 template <typename T>
 PF_INLINE bool reads_ahead(const GemmArgs<T>& g) {
-  return g.b_ks == kTileVectors * kLanes<T> && g.nseg * g.klen > 2 * kAhead;
+  return (g.b_ks == kTileVectors * kLanes<T> || g.a_rs == 1) && g.nseg * g.klen > 2 * kAhead;
 }
 
 // Vectors of one cache line.
@@ -89,12 +90,17 @@ PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
 template <typename V, int Rows, int Count, bool Ahead, typename T = typename V::Element>
 __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
   using Value = typename V::Value;
+  constexpr int64_t kPanel = kTileVectors * kLanes<T>;
   Value acc[Rows][Count];
   PF_UNROLL
   for (int i = 0; i < Rows; ++i) {
-    __builtin_prefetch(tile.c + i * g.ldc, 1);
     PF_UNROLL
-    for (int j = 0; j < Count; ++j) acc[i][j] = Value{};
+    for (int j = 0; j < Count; ++j) {
+      if (j % kLineVectors<V> == 0)
+        __builtin_prefetch(
+            tile.c + i * g.ldc + (j / kTileVectors) * kPanel + (j % kTileVectors) * V::kCount, 1);
+      acc[i][j] = Value{};
+    }
   }
   if (g.residual != nullptr) {
     const T* r = g.residual + (tile.c - g.c);
@@ -128,7 +134,8 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
       if constexpr (Ahead) {
         PF_UNROLL
         for (int j = 0; j < Count; j += kLineVectors<V>)
-          __builtin_prefetch(b + kAhead * kTileVectors * V::kCount + j * V::kCount);
+          __builtin_prefetch(b + kAhead * b_step + j * V::kCount);
+        if (g.a_rs == 1) __builtin_prefetch(a0 + kAhead * a_step);
       }
       a0 += a_step;
       if (Rows > 5) a5 += a_step;

@@ -7,13 +7,16 @@
 #include "ops/conv_algorithm.h"
 #include "ops/conv_engine.h"
 #include "ops/conv_pointwise.h"
+#include "ops/gradient_tile.h"
 #include "ops/reduce.h"
 #include "ops/winograd.h"
 
 namespace pyframe {
 namespace {
 
-constexpr int64_t kLaneBytes = int64_t{4} << 20;  // as in dense.cc: private dw copies
+constexpr int64_t kLaneBytes = int64_t{2} << 20;  // as in dense.cc: private dw copies
+// Channels from which on a kernel cell's share of dw is a product worth packing operands for.
+constexpr int64_t kTileChannels = 32;
 // Rows of x and dy that one block of the kernel gradient reads again for every tap.
 constexpr int64_t kGradBlockBytes = 96 * 1024;
 
@@ -82,6 +85,55 @@ struct KernelGradient {
   }
 };
 
+// The rows of x that a kernel cell meets.
+RowMap map_of(const Conv2D& conv, int64_t i, int64_t j) {
+  const Window &h = conv.h, &w = conv.w;
+  RowMap map{{}, h.in * w.in, h.out * w.out};
+  const auto add = [&](int64_t from, int64_t count) {
+    if (count == 0) return;
+    if (from < 0 && !map.runs.empty() && map.runs.back().from < 0)
+      map.runs.back().count += count;
+    else
+      map.runs.push_back({from, w.stride, count});
+  };
+  // Columns [begin, end) of the result meet pixels of the image.
+  const int64_t shift = j * w.dilation - w.pad;
+  const int64_t begin = std::clamp<int64_t>(ceil_div(-shift, w.stride), 0, w.out);
+  const int64_t end = std::clamp<int64_t>(ceil_div(w.in - shift, w.stride), begin, w.out);
+  for (int64_t q = 0; q < h.out; ++q) {
+    const int64_t row = q * h.stride + i * h.dilation - h.pad;
+    if (row < 0 || row >= h.in) {
+      add(-1, w.out);
+      continue;
+    }
+    add(-1, begin);
+    add(row * w.in + begin * w.stride + shift, end - begin);
+    add(-1, w.out - end);
+  }
+  return map;
+}
+
+// Tiles of dw over all images: disjoint, so nothing has to be summed afterwards.
+template <typename T>
+void lower_tiles(Lowering& l, const Conv2D& conv) {
+  const GradientTile<T> tile(&kernels<T>(), conv.batch * conv.h.out * conv.w.out, conv.in_c,
+                             conv.out_c, conv.in_pitch, conv.out_pitch);
+  std::vector<RowMap> maps;
+  for (int64_t i = 0; i < conv.h.kernel; ++i)
+    for (int64_t j = 0; j < conv.w.kernel; ++j) maps.push_back(map_of(conv, i, j));
+  const int64_t tiles = tile.tiles(), cells = conv.h.kernel * conv.w.kernel;
+  const int64_t cell = conv.in_c * conv.out_c;
+  l.tasks("conv2d_grad_kernel.tiles", cells * tiles,
+          {read_whole(l.x(0)), read_whole(l.x(1)), write_whole(l.y())}, conv.macs(),
+          [=, maps = std::move(maps), images = conv.batch](const Call& c) {
+            for (int64_t t = c.begin; t < c.end; ++t)
+              tile.run(c.at<T>(0), c.at<T>(1), maps[static_cast<size_t>(t / tiles)], images,
+                       t % tiles, c.at<T>(2) + t / tiles * cell, false,
+                       reinterpret_cast<T*>(c.workspace));
+          })
+      .workspace = tile.workspace();
+}
+
 template <typename T>
 void lower_grad_kernel_of(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x(0), l.x(2), l.x(1));
@@ -108,6 +160,7 @@ void lower_grad_kernel_of(Lowering& l) {
     if (lanes > 1) lower_lane_sum(l, dw, lanes, size, l.y());
     return;
   }
+  if (conv.groups == 1 && conv.in_c >= kTileChannels) return lower_tiles<T>(l, conv);
   // Images in a fixed number of pieces, each with its own copy of dw, times the kernel's rows.
   const int64_t pieces = std::min<int64_t>(conv.batch, 4);
   const TensorId dw = pieces == 1 ? l.y() : l.temp({{pieces * size}, l.dtype()});

@@ -3,6 +3,7 @@
 
 #include "common/dispatch_dtype.h"
 #include "ops/gemm.h"
+#include "ops/gradient_tile.h"
 #include "ops/reduce.h"
 
 namespace pyframe {
@@ -15,6 +16,8 @@ constexpr int64_t kLaneBytes = int64_t{2} << 20;
 constexpr int64_t kLaneRows = 64;
 // Fewer rows than this do not pay for packing w.
 constexpr int64_t kPackRows = 12;
+// Columns from which on a product that packs its weights copies rows of x that share few sets.
+constexpr int64_t kPackedColumns = 64;
 // Weights above this size are worth sharing between many rows once they are in the cache.
 constexpr int64_t kHeavyWeights = 16384;
 // Weights above this size leave the cache: they should pass through it once a step, not once a
@@ -99,28 +102,26 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), round_up(int64_t{64}, nr),
                                    round_up(int64_t{256}, nr));
   const int64_t block = gemm_block_k(k, kGemmBothBlockK);
-  const int64_t height = gemm_block_m(*kernel, rows, block);
   const bool has_bias = bias != kNoTensor;
+  const GemmCopy copy = GemmCopy::of(*kernel, group, block, ldx, 1, kPackedColumns);
   std::vector<Operand> operands = {read_whole(x), read_whole(w), write_whole(y)};
   if (has_bias) operands.push_back(read_whole(bias));
   l.tasks(l.def().name.c_str(), ceil_div(n, group), std::move(operands), rows * k * n,
           [=](const Call& c) {
-            static constexpr int64_t kZero[1] = {0};
-            T* panels = reinterpret_cast<T*>(c.workspace);
+            T* panels = reinterpret_cast<T*>(c.workspace + copy.bytes);
             const int64_t j = c.begin * group, columns = std::min(n, c.end * group) - j;
             for (int64_t begin = 0; begin < k; begin += block) {
               const int64_t depth = std::min(block, k - begin);
               const bool last = begin + depth == k;
               kernel->pack_b(c.at<T>(1) + begin * rs + j * cs, rs, cs, depth, columns, panels);
-              for (int64_t i = 0; i < rows; i += height)
-                kernel->gemm({std::min(height, rows - i), columns, 1, depth,
-                              c.at<T>(0) + i * ldx + begin, ldx, 1, kZero, panels, depth * nr, nr,
-                              kZero, c.at<T>(2) + i * ldy + j, ldy, begin > 0,
-                              last && has_bias ? c.at<T>(3) + j : nullptr, last && epilogue.relu});
+              gemm_blocked(*kernel, rows, columns, depth, c.at<T>(0) + begin, ldx, 1,
+                           GemmB<T>::packed(panels, depth, nr), c.at<T>(2) + j, ldy, begin > 0,
+                           last && has_bias ? c.at<T>(3) + j : nullptr, last && epilogue.relu, copy,
+                           c.workspace);
             }
             for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * ldy + j, columns);
           })
-      .workspace = static_cast<size_t>(block * group) * sizeof(T);
+      .workspace = copy.bytes + static_cast<size_t>(block * group) * sizeof(T);
 }
 
 // y = x B (+ bias, epilogue) with B(k, n) = w[k * rs + n * cs]; used for y = x w and dx = dy w^T.
@@ -213,63 +214,24 @@ int64_t work_grad_kernel(const OpContext& c) {
   return element_count(c.shape(0)) * c.shape(1).back();
 }
 
-// One tile of dw over all rows. Rows at a distance that is a multiple of 4 KiB share few sets of
-// the caches: blocks of them are copied first.
+// Rows of x and dy that the product of a lane takes at a time: so many that they stay near, for
+// wide tiles, which ask less of the caches, somewhat more.
 template <typename T>
-class GradientTile {
- public:
-  GradientTile(const KernelTable<T>* kernel, const DenseShape& s, int64_t ldx, int64_t ldy)
-      : kernel_(kernel),
-        s_(s),
-        ldx_(ldx),
-        ldy_(ldy),
-        block_(gemm_block_k(s.rows(), kGemmBothBlockK)) {
-    const auto collide = [](int64_t width) {
-      return width * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
-    };
-    copy_ = s.rows() > 64 && (collide(ldx) || collide(ldy));
-    // Tiles of nearly equal height, and some for every thread.
-    constexpr int64_t kTiles = 8;
-    const int64_t blocks = ceil_div(s.k, 8 * kernel->mr);
-    height_ = round_up(ceil_div(s.k, blocks), kernel->mr);
-    width_ = (blocks * ceil_div(s.n, 8 * kernel->nr) < kTiles ? 4 : 8) * kernel->nr;
-  }
+int64_t gradient_block(const KernelTable<T>& kernel, int64_t ldx, int64_t ldy) {
+  constexpr int64_t kBytes = 160 * 1024;
+  return std::clamp(kBytes / ((ldx + ldy) * static_cast<int64_t>(sizeof(T))), 8 * kernel.nr,
+                    kGemmBothBlockK);
+}
 
-  int64_t height() const { return height_; }
-  int64_t width() const { return width_; }
-  size_t workspace() const {
-    return copy_ ? static_cast<size_t>(block_ * (height() + width())) * sizeof(T) : 0;
-  }
-
-  void run(const T* x, const T* dy, T* dw, int64_t i, int64_t j, T* buffer) const {
-    static constexpr int64_t kZero[1] = {0};
-    const int64_t m = std::min(height(), s_.k - i), n = std::min(width(), s_.n - j);
-    for (int64_t row = 0; row < s_.rows(); row += block_) {
-      const int64_t depth = std::min(block_, s_.rows() - row);
-      const T* a = x + row * ldx_ + i;
-      int64_t a_cs = ldx_;
-      GemmB<T> b = GemmB<T>::plain(dy + row * ldy_ + j, ldy_, kernel_->nr);
-      if (copy_) {
-        for (int64_t r = 0; r < depth; ++r) std::copy_n(a + r * ldx_, m, buffer + r * height());
-        a = buffer;
-        a_cs = height();
-        T* packed = buffer + block_ * height();
-        kernel_->pack_b(b.data, ldy_, 1, depth, n, packed);
-        b = GemmB<T>::packed(packed, depth, kernel_->nr);
-      }
-      kernel_->gemm({m, n, 1, depth, a, 1, a_cs, kZero, b.data, b.panel, b.row, kZero,
-                     dw + i * s_.n + j, s_.n, row > 0, nullptr, false});
-    }
-  }
-
- private:
-  const KernelTable<T>* kernel_;
-  DenseShape s_;
-  int64_t ldx_, ldy_;  // elements between rows of x and dy
-  int64_t block_;      // rows of x and dy
-  int64_t height_, width_;
-  bool copy_;
-};
+// Whether a lane's product packs its operands: where rows of x share few sets of the L1 cache, and
+// for narrow tiles where rows lie far apart.
+template <typename T>
+bool packs_gradient(const KernelTable<T>& kernel, const DenseShape& s, int64_t ldx, int64_t ldy) {
+  constexpr int64_t kRows = 64, kNarrow = 64, kFar = 2048;
+  const auto size = static_cast<int64_t>(sizeof(T));
+  return s.per_lead >= kRows &&
+         (ldx * size % kFar == 0 || (kernel.nr * size <= kNarrow && (ldx + ldy) * size >= kFar));
+}
 
 template <typename T>
 void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
@@ -285,23 +247,32 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
                          lanes * k * n * static_cast<int64_t>(sizeof(T)) <= kLaneBytes;
   if (!l.few_rows(s.lead, macs) && (lanes == 1 || lane_sums)) {
     const TensorId dw = lanes == 1 ? result : l.lane_temp({{k, n}, l.dtype()}, s.lead);
-    l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
-      gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, ldx,
-                   GemmB<T>::plain(c.at<T>(1), ldy, nr), c.at<T>(2), n, !c.first_in_lane, nullptr,
-                   false);
-    });
+    if (packs_gradient<T>(*kernel, s, ldx, ldy)) {
+      const GradientTile<T> tile(kernel, per_lead, k, n, ldx, ldy);
+      l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
+         const RowMap map = RowMap::plain(c.count() * per_lead);
+         for (int64_t t = 0; t < tile.tiles(); ++t)
+           tile.run(c.at<T>(0), c.at<T>(1), map, 1, t, c.at<T>(2), !c.first_in_lane,
+                    reinterpret_cast<T*>(c.workspace));
+       }).workspace = tile.workspace();
+    } else {
+      const int64_t block = gradient_block<T>(*kernel, ldx, ldy);
+      l.rows(name, s.lead, {read(x), read(dy), write_lane(dw)}, macs, [=](const Call& c) {
+        gemm_blocked(*kernel, k, n, c.count() * per_lead, c.at<T>(0), 1, ldx,
+                     GemmB<T>::plain(c.at<T>(1), ldy, nr), c.at<T>(2), n, !c.first_in_lane, nullptr,
+                     false, {}, nullptr, block);
+      });
+    }
     if (lanes > 1) lower_lane_sum(l, dw, lanes, k * n, result);
     return;
   }
   // Tiles of dw: disjoint, so nothing has to be summed afterwards.
-  const GradientTile<T> tile(kernel, s, ldx, ldy);
-  const int64_t tiles_n = ceil_div(n, tile.width());
-  l.tasks(name, ceil_div(k, tile.height()) * tiles_n,
-          {read_whole(x), read_whole(dy), write_whole(result)}, macs,
-          [=](const Call& c) {
+  const GradientTile<T> tile(kernel, s.rows(), k, n, ldx, ldy);
+  l.tasks(name, tile.tiles(), {read_whole(x), read_whole(dy), write_whole(result)}, macs,
+          [=, map = RowMap::plain(s.rows())](const Call& c) {
             for (int64_t t = c.begin; t < c.end; ++t)
-              tile.run(c.at<T>(0), c.at<T>(1), c.at<T>(2), t / tiles_n * tile.height(),
-                       t % tiles_n * tile.width(), reinterpret_cast<T*>(c.workspace));
+              tile.run(c.at<T>(0), c.at<T>(1), map, 1, t, c.at<T>(2), false,
+                       reinterpret_cast<T*>(c.workspace));
           })
       .workspace = tile.workspace();
 }

@@ -42,17 +42,17 @@ int64_t gemm_block_m(const KernelTable<T>& kernel, int64_t m, int64_t block_k) {
 }
 
 // Rows of A at a distance that is a multiple of 4 KiB share one set of the L1 cache, which holds
-// fewer lines than a tile has rows. Blocks of such rows are copied before many columns pass by.
+// fewer lines than a tile has rows. Blocks of such rows are copied before many columns pass by:
+// from `columns` on.
 struct GemmCopy {
   int64_t rows = 0, pitch = 0;  // of the copy; rows == 0: none is made
   size_t bytes = 0;
 
   template <typename T>
-  static GemmCopy of(const KernelTable<T>& kernel, int64_t n, int64_t k, int64_t a_rs,
-                     int64_t a_cs) {
-    constexpr int64_t kColumns = 192;
+  static GemmCopy of(const KernelTable<T>& kernel, int64_t n, int64_t k, int64_t a_rs, int64_t a_cs,
+                     int64_t columns = 192) {
     const auto size = static_cast<int64_t>(sizeof(T));
-    if (a_cs != 1 || a_rs * size % 4096 != 0 || n < kColumns) return {};
+    if (a_cs != 1 || a_rs * size % 4096 != 0 || n < columns) return {};
     const int64_t rows = 8 * kernel.mr, line = 64;
     const int64_t pitch = round_up(gemm_block_k(k) * size, line) + line;
     return {rows, pitch / size, static_cast<size_t>(rows * pitch)};
@@ -60,14 +60,15 @@ struct GemmCopy {
 };
 
 // c (m x n) = a * b (+ c), blocked over k. a(i, j) = a[i * a_rs + j * a_cs]. buffer: bytes for
-// `copy`, which is GemmCopy::of these arguments with n or more columns, or {}.
+// `copy`, which is GemmCopy::of these arguments with n or more columns, or {}. most: of k at a
+// time.
 template <typename T>
 void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k, const T* a,
                   int64_t a_rs, int64_t a_cs, const GemmB<T>& b, T* c, int64_t ldc, bool accumulate,
                   const std::common_type_t<T>* bias, bool relu, const GemmCopy& copy = {},
-                  char* buffer = nullptr) {
+                  char* buffer = nullptr, int64_t most = kGemmBlockK) {
   static constexpr int64_t kZero[1] = {0};
-  const int64_t block = gemm_block_k(k);
+  const int64_t block = gemm_block_k(k, most);
   const int64_t step = copy.rows > 0 ? copy.rows : gemm_block_m(kernel, m, block);
   for (int64_t i = 0; i < m; i += step) {
     const int64_t rows = std::min(step, m - i);

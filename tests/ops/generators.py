@@ -272,6 +272,11 @@ def conv2d() -> Cases:
     yield conv_case((9, 3, 4, 90), (5, 5), 118, False, (2, 1))
     yield conv_case((13, 2, 1, 530), (2, 3), 83, True, dilation=(1, 2))
     yield conv_case((8, 5, 6, 140), (3, 3), 210, False, padding="valid")
+    # Gradients of the kernel in tiles over all images, and packed products of 1x1 kernels.
+    yield conv_case((3, 19, 18, 72), (3, 3), 45, False, (2, 2))
+    yield conv_case((2, 12, 13, 50), (3, 3), 40, True, dilation=(2, 3))
+    yield conv_case((2, 4, 5, 60), (7, 7), 40, False, (1, 2))
+    yield conv_case((9, 8, 9, 480), (1, 1), 64, False)
     yield conv_case((2, 4, 5, 3), (7, 7), 2, True)  # window larger than the image
     yield conv_case((1, 9, 9, 3), (2, 2), 4, True, (3, 3), padding="valid")  # cells never read
 
