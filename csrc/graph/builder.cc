@@ -233,19 +233,24 @@ void PlanBuilder::rows_on_demand() {
 }
 
 void PlanBuilder::lower() {
-  int64_t total = std::max<int64_t>(0, work_);
-  for (size_t n = 0; n < nodes_.size() && work_ < 0; ++n) {
+  int64_t total = 0, in_columns = 0;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
     if (!kept_[n]) continue;
     const Node& node = nodes_[n];
     std::vector<TensorSpec> specs;
     for (TensorId id : node.inputs) specs.push_back(plan_.tensors_[static_cast<size_t>(id)].spec);
-    if (node.def->work != nullptr)
-      total += node.def->work({*node.def, node.attrs, specs});
-    else
-      total += element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
+    const int64_t work =
+        node.def->work != nullptr
+            ? node.def->work({*node.def, node.attrs, specs})
+            : element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
+    total += work;
+    if (node.def->column_inputs != 0) in_columns += work;
   }
+  if (work_ >= 0) total = work_;
   plan_.work_ = total;
-  Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_);
+  plan_.columns_ = cuts_columns(total, in_columns);
+  if (plan_.columns_) mark_columns();
+  Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_, plan_.columns_);
 
   for (size_t i = 0; i < graph_.input_ids().size(); ++i) {
     const TensorId id = graph_.input_ids()[i];
@@ -262,6 +267,17 @@ void PlanBuilder::lower() {
       continue;
     }
     const bool batched = plan_.batched_inputs_[i];
+    if (lowering.by_columns(id)) {
+      const int64_t rows = spec.shape[0], pitch = lowering.pitch(id);
+      lowering.columns("input", {write_columns(id)}, size, [=](const Call& c) {
+        const Binding::Input& in = c.binding->inputs[i];
+        const int64_t* index = batched ? c.binding->index : nullptr;
+        const int64_t base = index != nullptr ? c.binding->index_base : 0;
+        gather_columns(static_cast<SourceType>(in.type), in.data, row, column_part(row, c.begin),
+                       index, batched ? c.first_row - base : 0, rows, dtype, c.at<char>(0), pitch);
+      });
+      continue;
+    }
     lowering.rows("input", spec.shape[0], {write(id)}, size, [=](const Call& c) {
       const Binding::Input& in = c.binding->inputs[i];
       const int64_t* index = batched ? c.binding->index : nullptr;

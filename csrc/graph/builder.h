@@ -38,7 +38,9 @@ class PlanBuilder {
   void fuse();            // elementwise functions into their producers
   void rows_on_demand();  // producers of rows into what reads these
   void place_joined();    // inputs of concatenations into their results
-  void lower();           // nodes to steps
+  bool cuts_columns(int64_t total, int64_t in_columns) const;
+  void mark_columns();  // tensors in parts of their columns
+  void lower();         // nodes to steps
   void wait_for(Step& step, const Node& node) const;
   void schedule();      // steps to segments
   void place_memory();  // tensors to addresses

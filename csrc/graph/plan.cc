@@ -103,7 +103,7 @@ Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
     for (int s : segments_[g].steps)
       if (segments_[g].tasks > 1) shared += steps_[static_cast<size_t>(s)].work;
   }
-  parallel_ = work_ >= kParallelWork || shared >= 0;
+  parallel_ = work_ >= kParallelWork || shared >= 0 || columns_;
 }
 
 Plan::~Plan() = default;
@@ -175,12 +175,26 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call, double* sp
     }
     return;
   }
+  // The loss is known before the first effect, see dependencies().
+  const bool no_effects =
+      call.not_finite != nullptr && call.not_finite->load(std::memory_order_relaxed);
+  if (segment.partition == Partition::kColumns) {
+    call.lane = task;
+    call.first_in_lane = true;
+    for (int s : segment.steps) {
+      const Step& step = steps_[static_cast<size_t>(s)];
+      if (step.effect && no_effects) continue;
+      // Small tasks run with the last part.
+      if (step.partition == Partition::kTasks && task < kColumnParts - 1) continue;
+      call.begin = step.partition == Partition::kTasks ? 0 : task;
+      call.end = call.begin + 1;
+      call_step(s, call, spent);
+    }
+    return;
+  }
   size_t i = segment.steps.size() - 1;
   while (segment.first_task[i] > task) --i;
-  // The loss is known before the first effect, see dependencies().
-  if (steps_[static_cast<size_t>(segment.steps[i])].effect && call.not_finite != nullptr &&
-      call.not_finite->load(std::memory_order_relaxed))
-    return;
+  if (steps_[static_cast<size_t>(segment.steps[i])].effect && no_effects) return;
   // The operands tell steps apart: nobody else ran on this thread since.
   const Step& step = steps_[static_cast<size_t>(segment.steps[i])];
   call.previous = call.operands == step.operands.data() ? call.begin : -1;
@@ -202,8 +216,18 @@ void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int
   }
   Cursor* cursors = &run.frame->cursors[index * static_cast<size_t>(threads)];
   std::atomic<int64_t>& done = run.frame->progress[index].done;
+  const auto all_done = [&] {
+    return done.load(std::memory_order_acquire) >= (step + 1) * segment.tasks;
+  };
   for (int i = 0; i < threads; ++i) {
     const int owner = (thread + i) % threads;
+    // Parts of the columns are at home with their threads, and of equal size.
+    constexpr int kPatience = 200;
+    const bool wait = i == 1 && segment.partition == Partition::kColumns;
+    for (int spins = 0; wait && spins < kPatience; ++spins) {
+      if (all_done()) return;
+      wait_pause(spins);
+    }
     const int64_t begin = segment.tasks * owner / threads;
     const int64_t size = segment.tasks * (owner + 1) / threads - begin;
     const int64_t limit = (step + 1) * size;
@@ -216,7 +240,7 @@ void Plan::run_segment(size_t index, int64_t step, Running& run, Call& call, int
       ticket = cursors[owner].next.load(std::memory_order_relaxed);
     }
   }
-  wait_until([&] { return done.load(std::memory_order_acquire) >= (step + 1) * segment.tasks; });
+  wait_until(all_done);
 }
 
 void Plan::finish_step(Running& run, int64_t step, bool last) const {
@@ -381,55 +405,6 @@ RunResult Plan::run(const std::vector<InputArray>& inputs, const std::vector<voi
   }
   for (int variable : updated_) variables_[static_cast<size_t>(variable)]->touch();
   return result;
-}
-
-std::vector<StepTime> Plan::profile(const std::vector<InputArray>& inputs,
-                                    const std::vector<void*>& outputs, int64_t runs) {
-  check(runs >= 1, "runs must be positive. Received: ", runs);
-  std::vector<double> least, spent;
-  for (int64_t r = 0; r < runs; ++r) {
-    run(inputs, outputs, nullptr, 0, 0, 1, false, &spent);
-    if (r == 0) least = spent;
-    for (size_t s = 0; s < spent.size(); ++s) least[s] = std::min(least[s], spent[s]);
-  }
-  std::vector<StepTime> times;
-  for (size_t g = prologue_; g < segments_.size(); ++g)
-    for (int s : segments_[g].steps) {
-      const Step& step = steps_[static_cast<size_t>(s)];
-      StepTime time{step.name, {}, step.work, least[static_cast<size_t>(s)]};
-      for (const Operand& operand : step.operands)
-        if (operand.access != Access::kRead || time.shape.empty())
-          time.shape = tensors_[static_cast<size_t>(operand.tensor)].spec.shape;
-      times.push_back(std::move(time));
-    }
-  return times;
-}
-
-std::string Plan::describe() const {
-  std::string text = cat("work ", work_, ", arena ", arena_bytes_, " bytes, per thread ",
-                         local_bytes_, " + ", workspace_bytes_, " bytes\n");
-  for (const Segment& segment : segments_) {
-    if (segment.partition == Partition::kRows)
-      text += cat("rows ", segment.rows, " in ", segment.tasks, " lanes of ", segment.lane_rows,
-                  ", chunks of ", segment.chunk_rows, ", ", segment.local_bytes, " local bytes\n");
-    else
-      text += cat(segment.effects    ? "effects, tasks "
-                  : segment.prologue ? "prologue, tasks "
-                                     : "tasks ",
-                  segment.tasks, "\n");
-    for (int s : segment.steps) {
-      const Step& step = steps_[static_cast<size_t>(s)];
-      text += cat("  ", step.name, " work ", step.work);
-      for (const Operand& operand : step.operands) {
-        const PlanTensor& t = tensors_[static_cast<size_t>(operand.tensor)];
-        text += cat(operand.access == Access::kRead ? " <" : " >", "%", operand.tensor,
-                    operand.local ? "l" : "", operand.part == Part::kWhole ? "w" : "",
-                    operand.part == Part::kLane ? "p" : "", to_string(t.spec.shape));
-      }
-      text += "\n";
-    }
-  }
-  return text;
 }
 
 }  // namespace pyframe

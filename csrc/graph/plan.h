@@ -17,8 +17,9 @@
 namespace pyframe {
 
 // A stretch of steps between two barriers. A row segment cuts `rows` in lanes; one task is one
-// lane, which runs all steps on a chunk of rows at a time. A task segment is a set of independent
-// steps, its tasks theirs put end to end.
+// lane, which runs all steps on a chunk of rows at a time. In a column segment one task is one part
+// of the columns, which runs all steps. A task segment is a set of independent steps, its tasks
+// theirs put end to end.
 struct Segment {
   Partition partition = Partition::kTasks;
   int64_t rows = 0, lane_rows = 0, chunk_rows = 0;  // row segments
@@ -69,7 +70,8 @@ struct PlanData {
   size_t staged_bytes_ = 0;
   size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
   int64_t work_ = 0;
-  int64_t batch_ = 1;  // rows of one step
+  int64_t batch_ = 1;     // rows of one step
+  bool columns_ = false;  // products are cut in parts of their columns
   // Inputs and outputs that are cut in batches; others are the same in every step.
   std::vector<bool> batched_inputs_, batched_outputs_;
 };

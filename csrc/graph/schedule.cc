@@ -101,8 +101,9 @@ std::vector<bool> PlanBuilder::constant_steps(const std::vector<std::vector<int>
     for (const Operand& operand : plan_.steps_[s].operands) {
       const TensorId tensor = root(operand.tensor);
       writes = writes || operand.access != Access::kRead;
-      fixed = fixed && !changing[static_cast<size_t>(tensor)] &&
-              plan_.tensors_[static_cast<size_t>(tensor)].kind != TensorKind::kInput;
+      for (TensorId id : {operand.tensor, tensor})  // an input may be a view
+        fixed = fixed && plan_.tensors_[static_cast<size_t>(id)].kind != TensorKind::kInput;
+      fixed = fixed && !changing[static_cast<size_t>(tensor)];
     }
     for (int d : depends[s]) fixed = fixed && constant[static_cast<size_t>(d)];
     constant[s] = writes && fixed;
@@ -126,12 +127,16 @@ class Scheduler {
   }
 
   void run() {
-    const Lowering lanes_of(plan_.tensors_, plan_.steps_, plan_.work_, 1);
+    const Lowering lanes_of(plan_.tensors_, plan_.steps_, plan_.work_, 1, plan_.columns_);
     for (size_t left = steps_.size(); left > 0;) {
       Segment segment;
       const std::vector<int> packs = wanted_packs(true);
-      const int row_start = first_ready_row();
-      if (row_start >= 0 && packs.empty() && !has_urgent_task())
+      const int column_start = first_ready(Partition::kColumns);
+      const int row_start = first_ready(Partition::kRows);
+      const bool urgent = !packs.empty() || has_urgent_task();
+      if (column_start >= 0 && !urgent)
+        fill_columns(segment, column_start);
+      else if (row_start >= 0 && !urgent)
         fill_rows(segment, row_start, lanes_of);
       else
         fill_tasks(segment, packs);
@@ -147,6 +152,7 @@ class Scheduler {
   const Step& step(int s) const { return steps_[static_cast<size_t>(s)]; }
   State& state(int s) { return state_[static_cast<size_t>(s)]; }
   bool is_row(int s) const { return step(s).partition == Partition::kRows; }
+  bool is_task(int s) const { return step(s).partition == Partition::kTasks; }
   int count() const { return static_cast<int>(steps_.size()); }
 
   int64_t bytes(const Operand& operand) const {
@@ -184,7 +190,7 @@ class Scheduler {
           feeds_rows_[static_cast<size_t>(d)] = true;
     for (int s = 0; s < count(); ++s) {
       const auto at = static_cast<size_t>(s);
-      large_[at] = !is_row(s) && is_large(s);
+      large_[at] = is_task(s) && is_large(s);
       pack_[at] = large_[at] && !constant_[at] && !step(s).effect && depends_[at].empty();
     }
   }
@@ -197,16 +203,16 @@ class Scheduler {
     return true;
   }
 
-  int first_ready_row() {
+  int first_ready(Partition partition) {
     for (int s = first_left_; s < count(); ++s)
-      if (is_row(s) && ready(s)) return s;
+      if (step(s).partition == partition && ready(s)) return s;
     return -1;
   }
 
   // A task that row steps wait for, or that frees large tensors.
   bool has_urgent_task() {
     for (int s = first_left_; s < count(); ++s)
-      if (!is_row(s) && !pack_[static_cast<size_t>(s)] &&
+      if (is_task(s) && !pack_[static_cast<size_t>(s)] &&
           (feeds_rows_[static_cast<size_t>(s)] || large_[static_cast<size_t>(s)]) && ready(s))
         return true;
     return false;
@@ -243,19 +249,24 @@ class Scheduler {
     return packs;
   }
 
-  // May s follow the steps of the current row segment without a barrier?
+  // May s follow the steps of the current row or column segment without a barrier?
   bool can_join(int s) {
     if (state(s) != kWaiting) return false;
     if (constant_[static_cast<size_t>(s)] != (constants_left_ > 0)) return false;
     for (int d : depends_[static_cast<size_t>(s)]) {
       if (state(d) == kDone) continue;
       if (state(d) == kWaiting) return false;
+      bool shared = false;
       for (const Operand& from : step(d).operands)
-        for (const Operand& to : step(s).operands)
-          if (root(from.tensor) == root(to.tensor) &&
-              (from.access != Access::kRead || to.access != Access::kRead) &&
-              (from.part != Part::kRows || to.part != Part::kRows))
+        for (const Operand& to : step(s).operands) {
+          if (root(from.tensor) != root(to.tensor) ||
+              (from.access == Access::kRead && to.access == Access::kRead))
+            continue;
+          shared = true;
+          if (from.part != to.part || (to.part != Part::kRows && to.part != Part::kColumns))
             return false;
+        }
+      if (!shared) return false;  // an effect that waits for the loss
     }
     return true;
   }
@@ -275,11 +286,24 @@ class Scheduler {
     segment.tasks = segment.rows == 0 ? 0 : ceil_div(segment.rows, segment.lane_rows);
   }
 
+  // Small tasks that are ready come along.
+  void fill_columns(Segment& segment, int start) {
+    segment.partition = Partition::kColumns;
+    segment.tasks = kColumnParts;
+    std::vector<int> tasks;
+    for (int s = first_left_; s < count(); ++s)
+      if (is_task(s) && step(s).extent == 1 && !pack_[static_cast<size_t>(s)] && ready(s))
+        tasks.push_back(s);
+    for (int s = start; s < count(); ++s)
+      if (step(s).partition == Partition::kColumns && can_join(s)) take(segment, s);
+    for (int s : tasks) take(segment, s);
+  }
+
   // A barrier comes anyway: all tasks that are ready, the packs, and those for what comes next.
   void fill_tasks(Segment& segment, const std::vector<int>& packs) {
     for (int s : packs) take(segment, s);
     for (int s = first_left_; s < count(); ++s)
-      if (!is_row(s) && !pack_[static_cast<size_t>(s)] && ready(s)) take(segment, s);
+      if (is_task(s) && !pack_[static_cast<size_t>(s)] && ready(s)) take(segment, s);
     for (int s : wanted_packs(false)) take(segment, s);
     for (int s : segment.steps) {
       segment.first_task.push_back(segment.tasks);

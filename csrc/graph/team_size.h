@@ -39,8 +39,12 @@ class TeamSize {
     }
     const bool unknown = serial_ == 0 && ++runs_ > kWarmUp;
     step_ = step;
-    slow_ = serial_ > 0 && step > serial_ ? slow_ + 1 : 0;
-    if (unknown || slow_ >= kSlowRuns) {
+    const bool slow = serial_ > 0 && step > serial_;
+    slow_ = slow ? slow_ + 1 : 0;
+    slow_seconds_ = slow ? slow_seconds_ + seconds : 0;
+    if (unknown || (slow_ >= kSlowRuns && slow_seconds_ >= kSlowSeconds)) {
+      slow_ = 0;
+      slow_seconds_ = 0;
       // The first look at one thread, or the second thread is more hindrance than help.
       serial_left_ = patience_;
       if (!unknown) patience_ = std::min(2 * patience_, kLongest);
@@ -53,8 +57,9 @@ class TeamSize {
   explicit TeamSize(int most) : most_(most) {}
 
   static constexpr int kWarmUp = 2;  // runs that touch memory for the first time tell nothing
-  // One slow run may have been the first after a pause: threads asleep, caches full of other data.
+  // The first runs after a pause may be slow: threads asleep, caches full of other data.
   static constexpr int kSlowRuns = 2;
+  static constexpr double kSlowSeconds = 0.0005;
   static constexpr double kGood = 0.8;
   // Seconds of running on one thread before the next look at two; the look itself costs a time
   // slice or two, some 10 ms, when a core is still taken.
@@ -63,10 +68,11 @@ class TeamSize {
 
   int most_ = 0;
   int runs_ = 0;
-  int slow_ = 0;       // runs on all threads, one after the other, that were slower than on one
-  double step_ = 0;    // seconds a step on all threads, in the last run
-  double serial_ = 0;  // seconds a step on one thread, quickest of late
-  double serial_left_ = 0;  // seconds still to run on one thread
+  int slow_ = 0;  // runs on all threads, one after the other, that were slower than on one
+  double slow_seconds_ = 0;  // that they took
+  double step_ = 0;          // seconds a step on all threads, in the last run
+  double serial_ = 0;        // seconds a step on one thread, quickest of late
+  double serial_left_ = 0;   // seconds still to run on one thread
   double patience_ = kShortest;
 };
 

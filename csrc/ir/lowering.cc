@@ -37,7 +37,9 @@ int64_t pitch_of(const std::vector<PlanTensor>& tensors, TensorId id) {
 }
 
 int64_t Lowering::lanes(int64_t rows) const {
-  if (total_work_ < kTwoLanes || rows < 2) return 1;
+  if (rows < 2) return 1;
+  if (columns_) return kColumnParts;
+  if (total_work_ < kTwoLanes) return 1;
   const int64_t limit = std::min({kMaxLanes, total_work_ / kWorkPerLane, rows});
   int64_t lanes = 2;
   while (lanes * 2 <= limit) lanes *= 2;
@@ -64,6 +66,12 @@ TensorId Lowering::view(TensorId y, int64_t column, const TensorSpec& spec) {
 TensorId Lowering::lane_temp(const TensorSpec& spec, int64_t rows) {
   const TensorId id = temp(spec);
   tensors_[id].copies = lanes(rows);
+  return id;
+}
+
+TensorId Lowering::part_temp(const TensorSpec& spec) {
+  const TensorId id = temp(spec);
+  tensors_[id].copies = kColumnParts;
   return id;
 }
 

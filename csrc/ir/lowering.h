@@ -1,6 +1,7 @@
 // How operators become kernel calls: the steps of a plan, and what a lowering rule may ask for.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -14,13 +15,16 @@ namespace pyframe {
 
 // How a step's work is divided. Row steps compute output row i from input row i alone; the plan
 // runs several of them, one after the other, on the same few rows while these are in the cache.
-enum class Partition { kRows, kTasks };
+// Column steps have kColumnParts tasks, one for each part of the columns (see column_part): several
+// of them run one after the other on the same part.
+enum class Partition { kRows, kTasks, kColumns };
 
 enum class Access { kRead, kWrite, kUpdate };
 
-// What part of a tensor one call sees: all of it, the rows of the call, or the private copy of
-// its lane (see Lowering::lane_temp).
-enum class Part { kWhole, kRows, kLane };
+// What part of a tensor one call sees: all of it, the rows of the call, the private copy of
+// its lane (see Lowering::lane_temp), or its columns (of a kernel or bias: its part of axis 0), for
+// which the address is that of all.
+enum class Part { kWhole, kRows, kLane, kColumns };
 
 struct Operand {
   TensorId tensor;
@@ -40,6 +44,26 @@ inline Operand write(TensorId t) { return {t, Access::kWrite, Part::kRows}; }
 inline Operand write_whole(TensorId t) { return {t, Access::kWrite, Part::kWhole}; }
 inline Operand update_whole(TensorId t) { return {t, Access::kUpdate, Part::kWhole}; }
 inline Operand write_lane(TensorId t) { return {t, Access::kWrite, Part::kLane}; }
+inline Operand read_columns(TensorId t) { return {t, Access::kRead, Part::kColumns}; }
+inline Operand write_columns(TensorId t) { return {t, Access::kWrite, Part::kColumns}; }
+inline Operand update_columns(TensorId t) { return {t, Access::kUpdate, Part::kColumns}; }
+
+// In how many parts a network is cut by columns.
+constexpr int64_t kColumnParts = 2;
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+// Part `part` of n columns (or rows of a kernel, or elements of a bias). Parts begin at multiples
+// of 16 elements, so that no two of them share a cache line.
+inline Range column_part(int64_t n, int64_t part) {
+  const auto cut = [n](int64_t p) {
+    return p == kColumnParts ? n : (p * n / kColumnParts + 8) / 16 * 16;
+  };
+  return {std::min(n, cut(part)), std::min(n, cut(part + 1))};
+}
 
 // The arrays that one run reads and writes (see Plan::run_steps).
 struct Binding {
@@ -132,6 +156,7 @@ struct PlanTensor {
   int64_t copies = 1;             // lanes of a lane tensor
   int readers = 0;                // operators and plan outputs that read it
   bool fixed = false;             // a function of variables that the plan does not change
+  bool by_columns = false;        // written and read in parts of its columns
   // A view: columns of the last axis of another tensor, from view_column on.
   TensorId view_of = kNoTensor;
   int64_t view_column = 0;
@@ -156,9 +181,14 @@ int64_t pitch_of(const std::vector<PlanTensor>& tensors, TensorId id);
 class Lowering {
  public:
   // batch: leading dimension of the first input, the one plans cut in rows.
+  // columns: whether the plan cuts products in parts of their columns.
   Lowering(std::vector<PlanTensor>& tensors, std::vector<Step>& steps, int64_t total_work,
-           int64_t batch)
-      : tensors_(tensors), steps_(steps), total_work_(total_work), batch_(batch) {}
+           int64_t batch, bool columns)
+      : tensors_(tensors),
+        steps_(steps),
+        total_work_(total_work),
+        batch_(batch),
+        columns_(columns) {}
 
   // -- the operator being lowered
   const OpDef& def() const { return *node_->def; }
@@ -184,6 +214,10 @@ class Lowering {
   TensorId root(TensorId id) const { return place_of(tensors_, id).root; }  // holds its elements
   TensorId view_of(TensorId id) const { return tensors_[id].view_of; }
   int64_t view_column(TensorId id) const { return tensors_[id].view_column; }
+  bool cuts_columns() const { return columns_; }
+  bool by_columns(TensorId id) const { return tensors_[id].by_columns; }
+  // How a column step that needs its own columns alone reads a tensor.
+  Operand read_own(TensorId id) const { return by_columns(id) ? read_columns(id) : read_whole(id); }
   // Of an operator that is two (OpDef::with_rows): the epilogue of the first.
   const Epilogue* inner_epilogue() const { return inner_epilogue_; }
 
@@ -214,6 +248,15 @@ class Lowering {
                std::make_unique<KernelOf<F>>(std::move(f)));
   }
 
+  // A step of one task for each part of the columns: call.begin is the part.
+  template <typename F>
+  Step& columns(const char* name, std::vector<Operand> operands, int64_t work, F f) {
+    return add(name, Partition::kColumns, kColumnParts, std::move(operands), work,
+               std::make_unique<KernelOf<F>>(std::move(f)));
+  }
+  // A tensor with one copy for each part, written with write_lane.
+  TensorId part_temp(const TensorSpec& spec);
+
   void lower(const Node& node, const Epilogue* epilogue, const Epilogue* inner_epilogue);
 
  private:
@@ -224,6 +267,7 @@ class Lowering {
   std::vector<Step>& steps_;
   const int64_t total_work_;
   const int64_t batch_;
+  const bool columns_;
   const Node* node_ = nullptr;
   const Epilogue* epilogue_ = nullptr;
   const Epilogue* inner_epilogue_ = nullptr;

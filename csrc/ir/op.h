@@ -97,6 +97,9 @@ struct OpDef {
   bool pitched_output = false;
   bool (*can_pitch)(const OpContext&) = nullptr;
   bool reads_pitched(size_t i) const { return pitched_inputs >> (i < 31 ? i : 31) & 1; }
+  // Which of its inputs it can take in parts of their columns, if it can be cut so itself: bit i
+  // for input i. Its result is in such parts then (see Lowering::columns).
+  uint32_t column_inputs = 0;
   // Puts its inputs side by side along the attribute `axis`, or hands out number `piece` of what
   // was put together so (inputs: the whole, then all pieces for their shapes).
   bool joins = false, splits = false;

@@ -21,7 +21,7 @@
     {PF_BINARY_LIST(PF_BINARY)},                          \
     &fill<T>, &axpby<T>,                                  \
     &sum<T>, &sum_square<T>, &sum_absolute<T>, &max<T>,   \
-    &column_sum<T>,                                       \
+    &column_sum<T>, &add_parts<T>,                        \
     &softmax<T>, &softmax_grad<T>,                        \
     &log_softmax<T>, &log_softmax_grad<T>,                \
     &softmax_xent<T>, &softmax_xent_grad<T>,              \

@@ -183,6 +183,11 @@ struct KernelTable {
   // out[j] (+)= sum_i x[i * ldx + j], j < cols
   void (*column_sum)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* out, bool accumulate);
 
+  // y = a + b + bias (if not null), then max(0, .) if relu, for rows x cols elements; the rows of a
+  // and of b lie ld apart, those of y ldy
+  void (*add_parts)(const T* a, const T* b, int64_t ld, const T* bias, bool relu, int64_t rows,
+                    int64_t cols, T* y, int64_t ldy);
+
   // -- rows of length cols, contiguous; y may be x, dx may be dy
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
   void (*softmax_grad)(const T* dy, const T* y, T* dx, int64_t rows, int64_t cols);

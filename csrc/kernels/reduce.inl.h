@@ -232,3 +232,22 @@ void column_sum(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* out, boo
     column_sum_wide<T, 1>(x + j, rows, ldx, last, out + j, accumulate);
   }
 }
+
+// Adding -0 changes nothing, so that there is always a bias.
+template <typename T>
+void add_parts(const T* a, const T* b, int64_t ld, const T* bias, bool relu, int64_t rows,
+               int64_t cols, T* y, int64_t ldy) {
+  const Vec<T> low = splat<T>(relu ? T(0) : -kInfinity<T>), none = splat<T>(-T(0));
+  const int64_t whole = cols / kLanes<T> * kLanes<T>, left = cols - whole;
+  for (int64_t i = 0; i < rows; ++i, a += ld, b += ld, y += ldy) {
+    for (int64_t j = 0; j < whole; j += kLanes<T>) {
+      const Vec<T> shift = bias == nullptr ? none : load<T>(bias + j);
+      store<T>(y + j, at_least<T>(load<T>(a + j) + load<T>(b + j) + shift, low));
+    }
+    if (left > 0) {
+      const Vec<T> shift = bias == nullptr ? none : load_part<T>(bias + whole, left);
+      const Vec<T> sum = load_part<T>(a + whole, left) + load_part<T>(b + whole, left) + shift;
+      store_part<T>(y + whole, at_least<T>(sum, low), left);
+    }
+  }
+}

@@ -179,8 +179,10 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
 }
 
 void lower(Lowering& l) {
-  lower_dense_product(l, l.x(0), l.x(1), l.count() == 3 ? l.x(2) : kNoTensor, l.y(),
-                      dense_shape(l.x_shape(0), l.x_shape(1)));
+  const DenseShape s = dense_shape(l.x_shape(0), l.x_shape(1));
+  const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
+  if (fits_columns(l, l.x(1), s)) return lower_dense_columns(l, l.x(0), l.x(1), bias, l.y(), s);
+  lower_dense_product(l, l.x(0), l.x(1), bias, l.y(), s);
 }
 
 void gradient(GradientContext& g) {
@@ -201,7 +203,10 @@ int64_t work_grad_input(const OpContext& c) { return element_count(c.shape(0)) *
 
 void lower_grad_input(Lowering& l) {
   const Shape w = l.x_shape(1);
-  lower_dense_grad_input(l, l.x(0), l.x(1), l.y(), dense_shape(l.x_shape(0), {w[1], w[0]}));
+  const DenseShape s = dense_shape(l.x_shape(0), {w[1], w[0]});
+  if (fits_columns(l, l.x(1), s))
+    return lower_dense_grad_input_columns(l, l.x(0), l.x(1), l.y(), s);
+  lower_dense_grad_input(l, l.x(0), l.x(1), l.y(), s);
 }
 
 // -- dw = x^T dy
@@ -278,7 +283,10 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
 }
 
 void lower_grad_kernel(Lowering& l) {
-  lower_dense_grad_kernel(l, l.x(0), l.x(1), l.y(), dense_shape(l.x_shape(0), l.y_shape()));
+  const DenseShape s = dense_shape(l.x_shape(0), l.y_shape());
+  if (fits_columns(l, l.y(), s))
+    return lower_dense_grad_kernel_columns(l, l.x(0), l.x(1), l.y(), s);
+  lower_dense_grad_kernel(l, l.x(0), l.x(1), l.y(), s);
 }
 
 // -- db = sum of dy over all but the last axis
@@ -295,6 +303,17 @@ void lower_bias_grad(Lowering& l) {
     const int64_t rows = dy[0], n = dy.back(), lanes = l.lanes(rows), ld = l.pitch(l.x(0));
     const int64_t per_row = row_size(dy) / std::max<int64_t>(1, n);
     if (element_count(dy) == 0) return lower_zero(l, l.y(), n);
+    if (l.cuts_columns()) {
+      const TensorId x = l.x(0);
+      l.columns("bias_grad", {l.read_own(x), write_columns(l.y())}, element_count(dy),
+                [=](const Call& c) {
+                  const Range own = column_part(n, c.begin);
+                  if (own.size() == 0) return;
+                  kernel->column_sum(c.at<T>(0) + own.begin, rows * per_row, own.size(), ld,
+                                     c.at<T>(1) + own.begin, false);
+                });
+      return;
+    }
     const TensorId db = lanes == 1 ? l.y() : l.lane_temp({{n}, l.dtype()}, rows);
     l.rows(
         "bias_grad", rows, {read(l.x(0)), write_lane(db)}, element_count(dy), [=](const Call& c) {
@@ -314,6 +333,7 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
+  def.column_inputs = 1;
   def.folds_channels = true;
   def.pitched_inputs = 1;
   def.pitched_output = true;
@@ -326,6 +346,7 @@ bool register_all() {
   input.lower = lower_grad_input;
   input.work = work_grad_input;
   input.internal = true;
+  input.column_inputs = 1;
   input.pitched_inputs = 1;
   input.pitched_output = true;
   register_op(input);
@@ -337,6 +358,7 @@ bool register_all() {
   kernel.lower = lower_grad_kernel;
   kernel.work = work_grad_kernel;
   kernel.internal = true;
+  kernel.column_inputs = 3;
   kernel.pitched_inputs = 3;
   register_op(kernel);
 
@@ -346,6 +368,7 @@ bool register_all() {
   bias.lower = lower_bias_grad;
   bias.internal = true;
   // Narrower rows that lie apart would be summed in another order.
+  bias.column_inputs = 1;
   bias.pitched_inputs = 1;
   bias.can_pitch = [](const OpContext& c) { return c.shape(0).back() >= 16; };
   return register_op(bias);

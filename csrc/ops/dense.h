@@ -28,4 +28,14 @@ void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx, c
 void lower_dense_grad_kernel(Lowering& l, TensorId x, TensorId dy, TensorId dw,
                              const DenseShape& s);
 
+// The same by columns, for a kernel w (of its gradient dw) whose parts of axis 0 stay where they
+// are.
+bool fits_columns(const Lowering& l, TensorId w, const DenseShape& s);
+void lower_dense_columns(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId y,
+                         const DenseShape& s);
+void lower_dense_grad_input_columns(Lowering& l, TensorId dy, TensorId w, TensorId dx,
+                                    const DenseShape& s);
+void lower_dense_grad_kernel_columns(Lowering& l, TensorId x, TensorId dy, TensorId dw,
+                                     const DenseShape& s);
+
 }  // namespace pyframe

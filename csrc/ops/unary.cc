@@ -50,6 +50,20 @@ void lower_grad(Lowering& l) {
     const Epilogue function = make_epilogue(l.def(), l.attrs());
     const T a0 = static_cast<T>(function.attrs[0]), a1 = static_cast<T>(function.attrs[1]);
     const auto kernel = kernels<T>().unary_grad[l.def().id];
+    const TensorId dy = l.x(0), x = l.x(1), dx = l.y();
+    if (l.by_columns(dy) && l.by_columns(x) && l.by_columns(dx)) {
+      const int64_t rows = l.y_shape()[0], n = l.y_shape()[1];
+      const int64_t ld_dy = l.pitch(dy), ldx = l.pitch(x), ld_dx = l.pitch(dx);
+      l.columns(l.def().name.c_str(), {read_columns(dy), read_columns(x), write_columns(dx)},
+                rows * n, [=](const Call& c) {
+                  const T values[2] = {a0, a1};
+                  const Range own = column_part(n, c.begin);
+                  for (int64_t i = 0; i < rows; ++i)
+                    kernel(c.at<T>(0) + i * ld_dy + own.begin, c.at<T>(1) + i * ldx + own.begin,
+                           c.at<T>(2) + i * ld_dx + own.begin, own.size(), values);
+                });
+      return;
+    }
     elementwise(l, {l.x(0), l.x(1)}, {}, l.y(), l.y_shape(), 0,
                 [=](const Call& c, int64_t offset, int64_t n) {
                   const T values[2] = {a0, a1};
@@ -94,7 +108,9 @@ bool register_all() {
     def.recomputable = false;
     def.pitched_inputs = 3;
     def.pitched_output = true;
+    def.column_inputs = 3;
     register_op(def);
+    def.column_inputs = 0;
   }
   return true;
 }

@@ -106,6 +106,24 @@ void require_layout(const OpContext& c, UpdateLayout layout) {
     }
 }
 
+// The scalars in front of the parameters.
+struct UpdateHead {
+  DType rate_dtype, count_dtype;
+  bool has_count;
+
+  UpdateHead(const Lowering& l, UpdateLayout layout)
+      : rate_dtype(l.spec(l.x(0)).dtype),
+        count_dtype(l.spec(l.x(layout.head > 1 ? 1 : 0)).dtype),
+        has_count(layout.head > 1) {}
+  double rate(const Call& c) const { return scalar(c, 0, rate_dtype); }
+  double steps(const Call& c) const { return has_count ? scalar(c, 1, count_dtype) : 0; }
+
+ private:
+  static double scalar(const Call& c, int i, DType dtype) {
+    return dtype == DType::kF64 ? *c.at<double>(i) : static_cast<double>(*c.at<float>(i));
+  }
+};
+
 struct Block {
   int operand;  // of the parameter w
   int64_t begin, size;
@@ -139,17 +157,11 @@ void lower_update_of(Lowering& l, UpdateLayout layout, const std::vector<int>& p
     filled += blocks[b].size;
   }
   first.push_back(blocks.size());
-  const DType rate_dtype = l.x_dtype(0);
-  const bool has_count = layout.head > 1;
-  const DType count_dtype = has_count ? l.x_dtype(1) : rate_dtype;
+  const UpdateHead head(l, layout);
   const int slots = layout.slots;
   const auto count = static_cast<int64_t>(first.size()) - 1;
   l.tasks(l.def().name.c_str(), count, std::move(operands), 4 * total, [=](const Call& c) {
-    const auto scalar = [&](int i, DType dtype) {
-      return dtype == DType::kF64 ? *c.at<double>(i) : static_cast<double>(*c.at<float>(i));
-    };
-    const double rate = scalar(0, rate_dtype);
-    const double steps = has_count ? scalar(1, count_dtype) : 0;
+    const double rate = head.rate(c), steps = head.steps(c);
     for (size_t b = first[static_cast<size_t>(c.begin)]; b < first[static_cast<size_t>(c.end)];
          ++b) {
       T* pointers[5];
@@ -160,10 +172,44 @@ void lower_update_of(Lowering& l, UpdateLayout layout, const std::vector<int>& p
   });
 }
 
+// Adds the update of all parameters, each part of them where its gradient was computed.
+template <typename T, typename F>
+void lower_update_columns(Lowering& l, UpdateLayout layout, F f) {
+  std::vector<Operand> operands;
+  std::vector<Shape> shapes;
+  int64_t total = 0;
+  for (int i = 0; i < static_cast<int>(l.count()); ++i) {
+    const TensorId id = l.x(static_cast<size_t>(i));
+    if (i < layout.head) {
+      operands.push_back(read_whole(id));
+      continue;
+    }
+    const int slot = (i - layout.head) % layout.slots;
+    operands.push_back(slot == 1 ? read_columns(id) : update_columns(id));
+    if (slot > 0) continue;
+    shapes.push_back(l.spec(id).shape);
+    total += element_count(shapes.back());
+  }
+  const UpdateHead head(l, layout);
+  l.columns(l.def().name.c_str(), std::move(operands), 4 * total, [=](const Call& c) {
+    for (size_t p = 0; p < shapes.size(); ++p) {
+      const Range own = shapes[p].empty() ? Range{c.begin, 1} : column_part(shapes[p][0], c.begin);
+      const int64_t row = row_size(shapes[p]), size = own.size() * row;
+      if (size == 0) continue;
+      T* pointers[5];
+      for (int s = 0; s < layout.slots; ++s)
+        pointers[s] =
+            c.at<T>(layout.head + static_cast<int>(p) * layout.slots + s) + own.begin * row;
+      f(pointers, size, head.rate(c), head.steps(c));
+    }
+  });
+}
+
 // Adds one step for each of the large parameters, whose gradient's memory is free for the next one
 // then, and one step for all others: f(pointers of one block's w, g, slots ..., size, head values).
 template <typename T, typename F>
 void lower_update(Lowering& l, UpdateLayout layout, F f) {
+  if (l.cuts_columns()) return lower_update_columns<T>(l, layout, f);
   std::vector<int> small;
   for (int i = layout.head; i < static_cast<int>(l.count()); i += layout.slots) {
     if (element_count(l.x_shape(static_cast<size_t>(i))) >= kOwnStep)

@@ -58,6 +58,32 @@ void test_max(const KernelTable<T>& kernels, Random& random, int n) {
 }
 
 template <typename T>
+void test_add_parts(const KernelTable<T>& kernels, Random& random, int64_t cols, bool has_bias,
+                    bool relu) {
+  constexpr int64_t kRows = 3;
+  set_case("add_parts %s %d bias %d relu %d", kTypeName<T>, static_cast<int>(cols), has_bias, relu);
+  const int64_t ld = cols + 5, ldy = cols + 3;
+  Buffer<T> a((kRows - 1) * ld + cols), b((kRows - 1) * ld + cols), bias(cols);
+  Buffer<T> y(kRows * ldy);
+  a.uniform(random);
+  b.uniform(random);
+  bias.uniform(random);
+  y.fill(7);
+  kernels.add_parts(a.data(), b.data(), ld, has_bias ? bias.data() : nullptr, relu, kRows, cols,
+                    y.data(), ldy);
+  for (int64_t i = 0; i < kRows; ++i)
+    for (int64_t j = 0; j < ldy; ++j) {
+      T want = 7;
+      if (j < cols) {
+        want = a[i * ld + j] + b[i * ld + j];
+        if (has_bias) want += bias[j];
+        if (relu && want < 0) want = 0;
+      }
+      expect_equal("sum", i * ldy + j, y[i * ldy + j], want);
+    }
+}
+
+template <typename T>
 void test_column_sum(const KernelTable<T>& kernels, Random& random, int64_t rows, int64_t cols,
                      int64_t gap, bool accumulate) {
   set_case("column_sum %s %dx%d gap %d accumulate %d", kTypeName<T>, static_cast<int>(rows),
@@ -89,6 +115,9 @@ void test_reduce(const KernelTable<T>& kernels) {
     test_max(kernels, random, n);
   }
   test_max(kernels, random, 5000);
+  for (int cols : kSizes)
+    for (bool has_bias : {false, true})
+      for (bool relu : {false, true}) test_add_parts(kernels, random, cols, has_bias, relu);
   for (int rows : {0, 1, 2, 3, 5, 17, 100, 1000, 3001}) {
     for (int cols : kSizes) {
       if (rows * cols > 100000) continue;

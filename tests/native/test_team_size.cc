@@ -55,6 +55,11 @@ void test_team_size() {
   expect(static_cast<double>(steps) * kStep / 2 < 0.1, "a run of seconds is not cut");
   expect(fast.until_next(3) == 3, "a short run is cut");
 
+  // The threads of short steps need some to wake up.
+  for (int i = 0; i < 3; ++i) fast.record(2, 1.5 * kStep, 1.5 * kStep);
+  expect(fast.choose(2) == 2, "three short steps are enough");
+  run(fast, kStep / 2);
+
   run(fast, 10 * kStep);
   expect(fast.choose(2) == 2, "one slow run is enough");
   run(fast, 10 * kStep);

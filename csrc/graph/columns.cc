@@ -1,0 +1,76 @@
+// Small dense networks on two cores.
+//
+// Cut in lanes of rows, both cores read and write all weights in every step, and these move from
+// core to core. Cut in columns they stay: part p of a kernel are the rows that belong to part p of
+// the layer's input, and whoever has part p
+//  - multiplies its part of x with its part of w: a share of the sums for all of y, which are added
+//    up by the columns of y,
+//  - computes its columns of dx = dy w^T, which need its part of w alone,
+//  - and its part of dw = x^T dy, which the optimizer adds to its part of w.
+// Only activations and their gradients travel. Losses run in lanes of rows, as anywhere else.
+#include <algorithm>
+
+#include "graph/builder.h"
+#include "ir/op.h"
+
+namespace pyframe {
+namespace {
+
+// Plans of less work are through on one thread before the other has its first barrier behind it;
+// with more of it lanes of rows are many, and the weights' way is short against the products.
+constexpr int64_t kLeastWork = 1500000, kMostWork = 8000000;
+
+}  // namespace
+
+// Whether this is a training step whose work is nearly all in products that can be cut so.
+bool PlanBuilder::cuts_columns(int64_t total, int64_t in_columns) const {
+  bool updates = false;
+  for (size_t n = 0; n < nodes_.size(); ++n)
+    updates = updates || (kept_[n] && nodes_[n].def->effect);
+  return updates && graph_.has_backward() && total >= kLeastWork && total < kMostWork &&
+         in_columns >= total / 4 * 3;
+}
+
+// Finds the tensors that are written and read in parts of their columns. Their rows begin at
+// multiples of a cache line.
+void PlanBuilder::mark_columns() {
+  const size_t count = plan_.tensors_.size();
+  std::vector<bool> fits(count, false);
+  const auto at = [](TensorId id) { return static_cast<size_t>(id); };
+  const auto specs = [&](const Node& node) {
+    std::vector<TensorSpec> result;
+    for (TensorId id : node.inputs) result.push_back(plan_.tensors_[at(id)].spec);
+    return result;
+  };
+  for (TensorId id : graph_.input_ids()) fits[at(id)] = true;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const Node& node = nodes_[n];
+    if (!kept_[n]) continue;
+    if (node.def->column_inputs != 0 && node.def->pitched_output) fits[at(node.outputs[0])] = true;
+    const bool pitched =
+        node.def->can_pitch == nullptr || node.def->can_pitch({*node.def, node.attrs, specs(node)});
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (node.def->reads(i) && !(node.def->column_inputs >> std::min<size_t>(i, 31) & 1 &&
+                                  node.def->reads_pitched(i) && pitched))
+        fits[at(node.inputs[i])] = false;
+    if (node.after != kNoTensor) fits[at(node.after)] = false;
+  }
+  for (const Epilogue& epilogue : epilogues_)
+    if (epilogue.residual != kNoTensor) fits[at(epilogue.residual)] = false;
+  for (TensorId id : outputs_) fits[at(id)] = false;
+  for (size_t i = 0; i < count; ++i) {
+    PlanTensor& tensor = plan_.tensors_[i];
+    if (!fits[i] || tensor.spec.shape.size() != 2 || tensor.spec.dtype == DType::kI32 ||
+        tensor.view_of != kNoTensor || tensor.readers == 0 || tensor.spec.shape[1] < 32)
+      continue;
+    tensor.by_columns = true;
+    const int64_t line = 64 / static_cast<int64_t>(dtype_size(tensor.spec.dtype));
+    if (tensor.spec.shape[1] % line == 0) continue;
+    TensorSpec wide = tensor.spec;
+    wide.shape[1] = round_up(wide.shape[1], line);
+    tensor.view_of = static_cast<TensorId>(plan_.tensors_.size());
+    plan_.tensors_.push_back({wide});
+  }
+}
+
+}  // namespace pyframe
