@@ -10,7 +10,7 @@ from pyframe import _core
 from pyframe.errors import ConfigurationError
 
 _FLOATS = ("float32", "float64")
-_CONV_ALGORITHMS = ("auto", "direct", "winograd")
+_CONV_ALGORITHMS = ("auto", "direct", "winograd", "winograd_2x2")
 _MEMORY_LIMIT = 4 << 30
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
 

@@ -34,12 +34,15 @@ void select_isa(const std::string& name) {
       cat("ISA level '", name, "' is unknown or this CPU lacks it. Supported here: ", known));
 }
 
-const std::string kConvAlgorithms[] = {"auto", "direct", "winograd"};  // by ConvAlgorithm
+const std::vector<std::string> kConvAlgorithms = {"auto", "direct", "winograd",
+                                                  "winograd_2x2"};  // by ConvAlgorithm
 
 void select_conv_algorithm(const std::string& name) {
-  for (int i = 0; i < 3; ++i)
+  for (size_t i = 0; i < kConvAlgorithms.size(); ++i)
     if (kConvAlgorithms[i] == name) return set_conv_algorithm(static_cast<ConvAlgorithm>(i));
-  throw Error(cat("the algorithm must be 'auto', 'direct' or 'winograd'. Received: '", name, "'"));
+  throw Error(
+      cat("the algorithm must be 'auto', 'direct', 'winograd' or 'winograd_2x2'. Received: '", name,
+          "'"));
 }
 
 py::dict build_config() {

@@ -10,11 +10,9 @@
   {                                                       \
     kMaxRows, kTileVectors * kLanes<T>, kLanes<T>,        \
     &gemm<T>, &pack_b<T>,                                 \
-    &winograd_tile<InputLine, T>,                         \
+    winograd_transforms<T, SmallInputLine, SmallOutputLine, SmallFilterLine>(), \
+    winograd_transforms<T, InputLine, OutputLine<4>, FilterLine<3>>(), \
     &winograd_tile<FilterLine<4>, T>,                     \
-    &winograd_output<T, false>,                           \
-    &winograd_output<T, true>,                            \
-    &winograd_kernel<T>,                                  \
     &winograd_kernel_gradient<T>,                         \
     {PF_UNARY_LIST(PF_UNARY_VALUE)},                      \
     {PF_UNARY_LIST(PF_UNARY_GRAD)},                       \

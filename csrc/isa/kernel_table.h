@@ -86,6 +86,8 @@ struct GemmArgs {
   bool relu;
   const T* residual = nullptr;
   T high = static_cast<T>(__builtin_inf());
+  // The packed B that the caller multiplies with next (null: nothing), to be fetched meanwhile.
+  const T* b_next = nullptr;
 };
 
 // Pooling over NHWC for n images. Windows may reach outside the image: those cells
@@ -128,6 +130,30 @@ struct Planes {
   int64_t rows, columns;
 };
 
+// Between tiles of cells x cells and their frequencies; frequency f of channel c is
+// v[f * v_pitch + c], for c < channels rounded up to whole vectors.
+template <typename T>
+struct WinogradTransforms {
+  int64_t results;  // of a tile, in one dimension
+  // Cells outside the box are zero; x points at the box's first cell, whose rows and pixels are
+  // `row` and `pixel` elements apart.
+  void (*input)(const T* x, int64_t row, int64_t pixel, const TileBox& box, int64_t channels, T* v,
+                int64_t v_pitch);
+  // Frequencies (over-readable) to the first rows x columns <= results x results pixels of a tile
+  // of y, then + bias (if not null; over-readable) and max(0, .) (if relu).
+  void (*output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu, T* y,
+                 int64_t row, int64_t pixel, int64_t rows, int64_t columns);
+  // The same, and of each 2 x 2 pixels (rows and columns are even) the largest, as max_pool finds
+  // it; y's rows and pixels are those of the pooled image.
+  void (*pooled_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu,
+                        T* y, int64_t row, int64_t pixel, int64_t rows, int64_t columns);
+  // n kernels of 3 x 3; tap t of kernel i is w[t * w_pitch + i].
+  void (*kernel)(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch);
+
+  int64_t cells() const { return results + 2; }
+  int64_t frequencies() const { return cells() * cells(); }
+};
+
 template <typename T>
 struct KernelTable {
   int64_t mr, nr;  // largest register tile of gemm: rows and columns
@@ -140,26 +166,12 @@ struct KernelTable {
   // out holds kk * round_up(n, nr) elements.
   void (*pack_b)(const T* b, int64_t rs, int64_t cs, int64_t kk, int64_t n, T* out);
 
-  // -- Winograd's transforms (winograd.inl.h) between 6 x 6 tiles and their 36 frequencies;
-  // frequency f of channel c is v[f * v_pitch + c], for c < channels rounded up to whole vectors.
-  // Cells outside the box are zero; x points at the box's first cell, whose rows and pixels are
-  // `row` and `pixel` elements apart.
-  void (*winograd_input)(const T* x, int64_t row, int64_t pixel, const TileBox& box,
-                         int64_t channels, T* v, int64_t v_pitch);
-  // The same of the 4 x 4 tiles of dy, as filters of the kernel's gradient.
+  // -- Winograd's transforms (winograd.inl.h)
+  WinogradTransforms<T> winograd_2x2, winograd_4x4;
+  // The 4 x 4 tiles of dy to 36 frequencies, as filters of the kernel's gradient.
   void (*winograd_gradient)(const T* dy, int64_t row, int64_t pixel, const TileBox& box,
                             int64_t channels, T* v, int64_t v_pitch);
-  // Frequencies (over-readable) to the first rows x columns <= 4 x 4 pixels of a tile of y, then
-  // + bias (if not null; over-readable) and max(0, .) (if relu).
-  void (*winograd_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu,
-                          T* y, int64_t row, int64_t pixel, int64_t rows, int64_t columns);
-  // The same, and of each 2 x 2 pixels (rows and columns are even) the largest, as max_pool finds
-  // it; y's rows and pixels are those of the pooled image.
-  void (*winograd_pooled_output)(const T* m, int64_t m_pitch, int64_t channels, const T* bias,
-                                 bool relu, T* y, int64_t row, int64_t pixel, int64_t rows,
-                                 int64_t columns);
-  // n kernels; tap t of kernel i is w[t * w_pitch + i]. The gradient is added if accumulate.
-  void (*winograd_kernel)(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch);
+  // The way back from 36 frequencies to 9 taps; added if accumulate.
   void (*winograd_kernel_gradient)(const T* m, int64_t m_pitch, int64_t n, T* dw, int64_t dw_pitch,
                                    bool accumulate);
 

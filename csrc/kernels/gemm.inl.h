@@ -28,6 +28,7 @@ struct GemmTile {
   T* c;
   const T* bias;
   int64_t last;
+  const T* next = nullptr;  // what to fetch for later, a cache line in every step
 };
 
 // A packed B that is read for the first time often comes from memory, and so do both operands of a
@@ -35,12 +36,15 @@ struct GemmTile {
 // hardware's own prefetching stops at the end of every page. Later rows of A find them in the L2
 // cache; few rows do better without (bench/NOTES.md).
 constexpr int64_t kAhead = 64;
+enum class Fetch { kNothing, kAhead, kNext };
 template <typename T>
 PF_INLINE bool reads_ahead(const GemmArgs<T>& g) {
   return (g.b_ks == kTileVectors * kLanes<T> || g.a_rs == 1) && g.nseg * g.klen > 2 * kAhead;
 }
 
-// Vectors of one cache line.
+// Elements and vectors of one cache line.
+template <typename T>
+constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
 template <typename V>
 constexpr int kLineVectors = sizeof(typename V::Value) < 64 ? 64 / sizeof(typename V::Value) : 1;
 
@@ -87,7 +91,7 @@ PF_INLINE void gemm_finish(const GemmArgs<T>& g, const GemmTile<T>& tile,
 // Row i of A is read at one of 3 pointers (rows 0, 5, 10) plus 0 .. 4 strides, which x86 can
 // address with 2 more registers. All loops over rows and vectors must be unrolled completely:
 // otherwise the accumulators live in memory.
-template <typename V, int Rows, int Count, bool Ahead, typename T = typename V::Element>
+template <typename V, int Rows, int Count, Fetch Kind, typename T = typename V::Element>
 __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>& tile) {
   using Value = typename V::Value;
   constexpr int64_t kPanel = kTileVectors * kLanes<T>;
@@ -111,6 +115,7 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
   }
   const int64_t rs = g.a_rs * static_cast<int64_t>(sizeof(T));
   const int64_t rs3 = 3 * rs;
+  const T* next = tile.next;
   const int64_t a_step = g.a_cs, b_step = g.b_ks, b_panel = g.b_panel;
   for (int64_t s = 0; s < g.nseg; ++s) {
     const T* a0 = tile.a + g.a_seg[s];
@@ -131,11 +136,14 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
         PF_UNROLL
         for (int j = 0; j < Count; ++j) acc[i][j] += x * row[j];
       }
-      if constexpr (Ahead) {
+      if constexpr (Kind == Fetch::kAhead) {
         PF_UNROLL
         for (int j = 0; j < Count; j += kLineVectors<V>)
           __builtin_prefetch(b + kAhead * b_step + j * V::kCount);
         if (g.a_rs == 1) __builtin_prefetch(a0 + kAhead * a_step);
+      } else if constexpr (Kind == Fetch::kNext) {
+        __builtin_prefetch(next, 0, 2);
+        next += kLine<T>;
       }
       a0 += a_step;
       if (Rows > 5) a5 += a_step;
@@ -150,12 +158,12 @@ __attribute__((noinline)) void gemm_tile(const GemmArgs<T>& g, const GemmTile<T>
 constexpr int kFewRows = kAccumulators / (2 * kTileVectors);
 
 // Calls the tile of `rows` rows, 1 <= rows <= Rows.
-template <typename V, int Rows, int Count, bool Ahead, typename T>
+template <typename V, int Rows, int Count, Fetch Kind, typename T>
 PF_INLINE void gemm_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& tile) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return gemm_rows<V, Rows - 1, Count, Ahead>(rows, g, tile);
+    if (rows < Rows) return gemm_rows<V, Rows - 1, Count, Kind>(rows, g, tile);
   }
-  gemm_tile<V, Rows, Count, Ahead && (Rows > kFewRows)>(g, tile);
+  gemm_tile<V, Rows, Count, (Rows > kFewRows) ? Kind : Fetch::kNothing>(g, tile);
 }
 
 // All rows of the columns of one tile, which starts at row 0. One vector leaves registers for more
@@ -163,13 +171,19 @@ PF_INLINE void gemm_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& 
 template <typename V, int Count, typename T>
 void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile) {
   constexpr int kRows = Count > 1 ? kMaxRows : kAccumulators < 14 ? kAccumulators : 14;
+  constexpr bool kPacked = Count == kTileVectors;
+  constexpr int64_t kLines = (kTileVectors * kLanes<T> + kLine<T> - 1) / kLine<T>;  // of a step
   const int64_t tiles = (g.m + kRows - 1) / kRows;
+  const T* const next = kPacked && tiles >= kLines ? tile.next : nullptr;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t rows = g.m / tiles + (t < g.m % tiles ? 1 : 0);
-    if (Count == kTileVectors && t == 0 && reads_ahead(g)) {
-      gemm_rows<V, kRows, Count, Count == kTileVectors>(rows, g, tile);
+    if (kPacked && next != nullptr && t < kLines) {
+      tile.next = next + t * g.nseg * g.klen * kLine<T>;
+      gemm_rows<V, kRows, Count, kPacked ? Fetch::kNext : Fetch::kNothing>(rows, g, tile);
+    } else if (kPacked && next == nullptr && t == 0 && reads_ahead(g)) {
+      gemm_rows<V, kRows, Count, kPacked ? Fetch::kAhead : Fetch::kNothing>(rows, g, tile);
     } else {
-      gemm_rows<V, kRows, Count, false>(rows, g, tile);
+      gemm_rows<V, kRows, Count, Fetch::kNothing>(rows, g, tile);
     }
     tile.a += rows * g.a_rs;
     tile.c += rows * g.ldc;
@@ -182,7 +196,7 @@ PF_INLINE void gemm_vectors(int64_t count, const GemmArgs<T>& g, const GemmTile<
   if constexpr (Count > 1) {
     if (count < Count) return gemm_vectors<T, Rows, Count - 1>(count, g, tile);
   }
-  gemm_tile<Whole<T>, Rows, Count, false>(g, tile);
+  gemm_tile<Whole<T>, Rows, Count, Fetch::kNothing>(g, tile);
 }
 
 // Few rows, 1 <= g.m <= Rows: several panels at once, to hide the latency of the multiply-adds.
@@ -213,9 +227,13 @@ void gemm(const GemmArgs<T>& g) {
   for (int64_t j = 0; j < g.n; j += nr) {
     const int64_t columns = g.n - j < nr ? g.n - j : nr;
     const int64_t vectors = (columns + kLanes<T> - 1) / kLanes<T>;
-    const GemmTile<T> tile{g.a, g.b + (j / nr) * g.b_panel, g.c + j,
-                           g.bias == nullptr ? nullptr : g.bias + j,
-                           columns - (vectors - 1) * kLanes<T>};
+    const GemmTile<T> tile{
+        g.a,
+        g.b + (j / nr) * g.b_panel,
+        g.c + j,
+        g.bias == nullptr ? nullptr : g.bias + j,
+        columns - (vectors - 1) * kLanes<T>,
+        g.b_next != nullptr && columns < g.n - j ? g.b + (j / nr + 1) * g.b_panel : g.b_next};
     if (columns <= Half<T>::kCount) {
       gemm_column<Half<T>, 1>(g, tile);
     } else if (vectors == 1) {

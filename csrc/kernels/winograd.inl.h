@@ -2,7 +2,8 @@
 // images and the 36 frequencies of 6 x 6 tiles: F(4x4, 3x3) for the convolution and the gradient
 // of its input, F(3x3, 4x4) for the gradient of its kernel. All share the interpolation points
 // 0, +-5/8, +-3/2 and infinity, whose rounding error is less than half that of 0, +-1, +-2; the
-// matrices are those of Toom and Cook for these points.
+// matrices are those of Toom and Cook for these points. F(2x2, 3x3) has 16 frequencies of 4 x 4
+// tiles and the points 0, +-1 and infinity.
 
 template <typename T>
 struct Toom {
@@ -16,7 +17,7 @@ struct Toom {
 // One dimension of each transform: x[0], x[step], ... to y[0], y[step], ...
 // The 6 cells of an input: coefficients of the polynomials that vanish at all points but one.
 struct InputLine {
-  static constexpr int kFrom = 6, kTo = 6;
+  static constexpr int kSide = 6, kFrom = 6, kTo = 6;
   template <typename T, int Step>
   static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
     using P = Toom<T>;
@@ -36,7 +37,7 @@ struct InputLine {
 // The filter, a polynomial of 3 or (in F(3, 4)) 4 coefficients, at the points.
 template <int From>
 struct FilterLine {
-  static constexpr int kFrom = From, kTo = 6;
+  static constexpr int kSide = 6, kFrom = From, kTo = 6;
   template <typename T, int Step>
   static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
     using P = Toom<T>;
@@ -60,7 +61,7 @@ struct FilterLine {
 // 4 or (in F(3, 4)) 3 results from the products at the points.
 template <int To>
 struct OutputLine {
-  static constexpr int kFrom = 6, kTo = To;
+  static constexpr int kSide = 6, kFrom = 6, kTo = To;
   template <typename T, int Step>
   static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
     using P = Toom<T>;
@@ -78,32 +79,71 @@ struct OutputLine {
   }
 };
 
-// Both dimensions, in place: cell (i, j) of a tile is t[6 * i + j].
+// The same three of F(2, 3).
+struct SmallInputLine {
+  static constexpr int kSide = 4, kFrom = 4, kTo = 4;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    const Vec<T> first = x[0] - x[2 * Step], sum = x[Step] + x[2 * Step];
+    const Vec<T> difference = x[2 * Step] - x[Step], last = x[3 * Step] - x[Step];
+    y[0] = first;
+    y[Step] = sum;
+    y[2 * Step] = difference;
+    y[3 * Step] = last;
+  }
+};
+
+struct SmallFilterLine {
+  static constexpr int kSide = 4, kFrom = 3, kTo = 4;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    const Vec<T> even = T(0.5) * (x[0] + x[2 * Step]), odd = T(0.5) * x[Step];
+    const Vec<T> last = x[2 * Step];
+    y[0] = x[0];
+    y[Step] = even + odd;
+    y[2 * Step] = even - odd;
+    y[3 * Step] = last;
+  }
+};
+
+struct SmallOutputLine {
+  static constexpr int kSide = 4, kFrom = 4, kTo = 2;
+  template <typename T, int Step>
+  static PF_INLINE void apply(const Vec<T>* x, Vec<T>* y) {
+    const Vec<T> sum = x[Step] + x[2 * Step], difference = x[Step] - x[2 * Step];
+    y[0] = x[0] + sum;
+    y[Step] = difference + x[3 * Step];
+  }
+};
+
+// Both dimensions, in place: cell (i, j) of a tile is t[kSide * i + j].
 template <typename Line, typename T>
 PF_INLINE void winograd_square(Vec<T>* t) {
   PF_UNROLL
-  for (int j = 0; j < Line::kFrom; ++j) Line::template apply<T, 6>(t + j, t + j);
+  for (int j = 0; j < Line::kFrom; ++j) Line::template apply<T, Line::kSide>(t + j, t + j);
   PF_UNROLL
-  for (int i = 0; i < Line::kTo; ++i) Line::template apply<T, 1>(t + 6 * i, t + 6 * i);
+  for (int i = 0; i < Line::kTo; ++i)
+    Line::template apply<T, 1>(t + Line::kSide * i, t + Line::kSide * i);
 }
 
 // `channels` of one tile to frequencies. Cells outside of the box are zero; Whole: there are none.
 template <typename Line, typename T, bool Whole>
 PF_INLINE void winograd_forward(const T* x, int64_t row, int64_t pixel, const TileBox& box,
                                 int64_t channels, T* v, int64_t v_pitch) {
+  constexpr int kSide = Line::kSide, kSize = kSide * kSide;
   for (int64_t c = 0; c < channels; c += kLanes<T>) {
     const int64_t left = channels - c;
     const bool part = left < kLanes<T>;
-    Vec<T> t[36];
+    Vec<T> t[kSize];
     PF_UNROLL
     for (int i = 0; i < Line::kFrom; ++i) {
       PF_UNROLL
       for (int j = 0; j < Line::kFrom; ++j) {
         const T* p = x + (i - box.top) * row + (j - box.left) * pixel + c;
         if (Whole || (i >= box.top && i < box.bottom && j >= box.left && j < box.right)) {
-          t[6 * i + j] = part ? load_part<T>(p, left) : load<T>(p);
+          t[kSide * i + j] = part ? load_part<T>(p, left) : load<T>(p);
         } else {
-          t[6 * i + j] = Vec<T>{};
+          t[kSide * i + j] = Vec<T>{};
         }
       }
     }
@@ -119,7 +159,7 @@ PF_INLINE void winograd_forward(const T* x, int64_t row, int64_t pixel, const Ti
     }
     winograd_square<Line, T>(t);
     PF_UNROLL
-    for (int f = 0; f < 36; ++f) store<T>(v + f * v_pitch + c, t[f]);
+    for (int f = 0; f < kSize; ++f) store<T>(v + f * v_pitch + c, t[f]);
   }
 }
 
@@ -144,35 +184,35 @@ PF_INLINE Vec<T> larger(Vec<T> best, Vec<T> v) {
   return ~(v <= best) & (best == best) ? v : best;
 }
 
-// Frequencies back to rows x columns pixels (Whole: 4 x 4), or, Pooled, to the largest of each 2 x
-// 2 of them.
-template <typename T, bool Whole, bool Pooled>
+// Frequencies back to rows x columns pixels (Whole: all of the tile), or, Pooled, to the largest of
+// each 2 x 2 of them.
+template <typename Line, typename T, bool Whole, bool Pooled>
 PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, const T* bias,
                                  bool relu, T* y, int64_t row, int64_t pixel, int64_t rows,
                                  int64_t columns) {
+  constexpr int kSide = Line::kSide, kSize = kSide * kSide, kUnit = Pooled ? 2 : 1;
   for (int64_t c = 0; c < channels; c += kLanes<T>) {
     const int64_t left = channels - c;
-    Vec<T> t[36];
+    Vec<T> t[kSize];
     PF_UNROLL
-    for (int f = 0; f < 36; ++f) t[f] = load<T>(m + f * m_pitch + c);
-    winograd_square<OutputLine<4>, T>(t);
+    for (int f = 0; f < kSize; ++f) t[f] = load<T>(m + f * m_pitch + c);
+    winograd_square<Line, T>(t);
     const Vec<T> shift = bias == nullptr ? Vec<T>{} : load<T>(bias + c);
     const auto result = [&](int cell) {
       const Vec<T> v = t[cell] + shift;
       return relu ? at_least<T>(v, Vec<T>{}) : v;
     };
-    constexpr int kSize = Pooled ? 2 : 1;
     PF_UNROLL
-    for (int i = 0; i < 4; i += kSize) {
+    for (int i = 0; i < Line::kTo; i += kUnit) {
       PF_UNROLL
-      for (int j = 0; j < 4; j += kSize) {
+      for (int j = 0; j < Line::kTo; j += kUnit) {
         if (!Whole && (i >= rows || j >= columns)) continue;
-        const int cell = 6 * i + j;
+        const int cell = kSide * i + j;
         Vec<T> v = result(cell);
         if (Pooled)
-          v = larger<T>(larger<T>(larger<T>(v, result(cell + 1)), result(cell + 6)),
-                        result(cell + 7));
-        T* p = y + i / kSize * row + j / kSize * pixel + c;
+          v = larger<T>(larger<T>(larger<T>(v, result(cell + 1)), result(cell + kSide)),
+                        result(cell + kSide + 1));
+        T* p = y + i / kUnit * row + j / kUnit * pixel + c;
         if (left < kLanes<T>) {
           store_part<T>(p, v, left);
         } else {
@@ -183,31 +223,33 @@ PF_INLINE void winograd_backward(const T* m, int64_t m_pitch, int64_t channels, 
   }
 }
 
-template <typename T, bool Pooled>
+template <typename Line, typename T, bool Pooled>
 void winograd_output(const T* m, int64_t m_pitch, int64_t channels, const T* bias, bool relu, T* y,
                      int64_t row, int64_t pixel, int64_t rows, int64_t columns) {
-  if (rows == 4 && columns == 4) {
-    winograd_backward<T, true, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, 4, 4);
+  if (rows == Line::kTo && columns == Line::kTo) {
+    winograd_backward<Line, T, true, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, rows,
+                                             columns);
   } else {
-    winograd_backward<T, false, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, rows,
-                                        columns);
+    winograd_backward<Line, T, false, Pooled>(m, m_pitch, channels, bias, relu, y, row, pixel, rows,
+                                              columns);
   }
 }
 
 // n kernels of 3 x 3 taps to frequencies and back; element i of tap t is w[t * w_pitch + i].
-template <typename T>
+template <typename Line, typename T>
 void winograd_kernel(const T* w, int64_t w_pitch, int64_t n, T* u, int64_t u_pitch) {
+  constexpr int kSide = Line::kSide, kSize = kSide * kSide;
   for (int64_t k = 0; k < n; k += kLanes<T>) {
     const int64_t left = n - k;
-    Vec<T> t[36];
+    Vec<T> t[kSize];
     PF_UNROLL
     for (int tap = 0; tap < 9; ++tap) {
       const T* p = w + tap * w_pitch + k;
-      t[tap / 3 * 6 + tap % 3] = left < kLanes<T> ? load_part<T>(p, left) : load<T>(p);
+      t[tap / 3 * kSide + tap % 3] = left < kLanes<T> ? load_part<T>(p, left) : load<T>(p);
     }
-    winograd_square<FilterLine<3>, T>(t);
+    winograd_square<Line, T>(t);
     PF_UNROLL
-    for (int f = 0; f < 36; ++f) {
+    for (int f = 0; f < kSize; ++f) {
       T* p = u + f * u_pitch + k;
       if (left < kLanes<T>) {
         store_part<T>(p, t[f], left);
@@ -242,4 +284,10 @@ void winograd_kernel_gradient(const T* m, int64_t m_pitch, int64_t n, T* dw, int
       }
     }
   }
+}
+
+template <typename T, typename Input, typename Output, typename Filter>
+constexpr WinogradTransforms<T> winograd_transforms() {
+  return {Output::kTo, &winograd_tile<Input, T>, &winograd_output<Output, T, false>,
+          &winograd_output<Output, T, true>, &winograd_kernel<Filter, T>};
 }

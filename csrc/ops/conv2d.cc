@@ -56,8 +56,7 @@ int64_t work(const OpContext& c) { return make_conv(c, c.shape(0), c.shape(1)).m
 bool takes_pooling(const OpContext& c, bool fixed_kernel) {
   const Conv2D conv = make_conv(c, c.shape(0), c.shape(1));
   const DType dtype = c.inputs[0].dtype;
-  return !pays_across(conv, ConvDirection::kForward, dtype, fixed_kernel) &&
-         use_winograd(conv, ConvDirection::kForward, dtype, fixed_kernel);
+  return winograd_results(conv_method(conv, ConvDirection::kForward, dtype, fixed_kernel)) > 0;
 }
 
 }  // namespace
@@ -237,10 +236,11 @@ void lower(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x(0), l.x(1), l.y());
   const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
   if (is_one_product(l, conv)) return lower_pointwise(l, l.x(0), l.x(1), bias, conv);
-  if (pays_across(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
-    return lower_across(l, l.x(0), l.x(1), bias, conv, false);
-  if (use_winograd(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1))))
-    return lower_winograd(l, l.x(0), l.x(1), bias, conv, false);
+  const ConvMethod method =
+      conv_method(conv, ConvDirection::kForward, l.dtype(), l.is_fixed(l.x(1)));
+  if (method == ConvMethod::kAcross) return lower_across(l, l.x(0), l.x(1), bias, conv, false);
+  if (const int64_t results = winograd_results(method))
+    return lower_winograd(l, l.x(0), l.x(1), bias, conv, false, results);
   dispatch_float(l.dtype(), [&](auto tag) {
     lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), bias, conv, false);
   });
@@ -260,10 +260,10 @@ int64_t work_grad_input(const OpContext& c) { return make_conv(c, c.shape(2), c.
 void lower_grad_input(Lowering& l) {
   const Conv2D conv = conv_of(l, l.y(), l.x(1), l.x(0));
   if (is_pointwise(conv)) return lower_pointwise_grad_input(l, l.x(0), l.x(1), conv);
-  if (pays_across(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
-    return lower_across(l, l.x(0), l.x(1), kNoTensor, conv, true);
-  if (use_winograd(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1))))
-    return lower_winograd(l, l.x(0), l.x(1), kNoTensor, conv, true);
+  const ConvMethod method = conv_method(conv, ConvDirection::kInput, l.dtype(), l.is_fixed(l.x(1)));
+  if (method == ConvMethod::kAcross) return lower_across(l, l.x(0), l.x(1), kNoTensor, conv, true);
+  if (const int64_t results = winograd_results(method))
+    return lower_winograd(l, l.x(0), l.x(1), kNoTensor, conv, true, results);
   dispatch_float(l.dtype(), [&](auto tag) {
     lower_conv<typename decltype(tag)::type>(l, l.x(0), l.x(1), kNoTensor, conv, true);
   });

@@ -186,10 +186,9 @@ void lower_grad_kernel_of(Lowering& l) {
 void lower_conv2d_grad_kernel(Lowering& l) {
   const Conv2D conv = conv_of(l, l.x(0), l.x(2), l.x(1));
   if (is_pointwise(conv)) return lower_pointwise_grad_kernel(l, l.x(0), l.x(1), conv);
-  if (pays_across(conv, ConvDirection::kKernel, l.dtype(), false))
-    return lower_across_grad_kernel(l, conv);
-  if (use_winograd(conv, ConvDirection::kKernel, l.dtype(), false))
-    return lower_winograd_grad_kernel(l, conv);
+  const ConvMethod method = conv_method(conv, ConvDirection::kKernel, l.dtype(), false);
+  if (method == ConvMethod::kAcross) return lower_across_grad_kernel(l, conv);
+  if (method == ConvMethod::kWinograd4x4) return lower_winograd_grad_kernel(l, conv);
   dispatch_float(l.dtype(),
                  [&](auto tag) { lower_grad_kernel_of<typename decltype(tag)::type>(l); });
 }

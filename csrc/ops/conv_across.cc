@@ -4,7 +4,6 @@
 
 #include "common/dispatch_dtype.h"
 #include "ops/gemm.h"
-#include "ops/winograd.h"
 
 namespace pyframe {
 namespace {
@@ -16,9 +15,6 @@ constexpr int64_t kManyWeights = 262144;
 // All images' pixels are copied by every task, and should stay in the L2 cache beside the weights.
 constexpr int64_t kCopyBytes = 768 * 1024;
 constexpr int64_t kLeastRows = 12;
-// Winograd's transform of the kernel, four times its size, costs more than products of so few
-// tiles save.
-constexpr int64_t kFewTiles = 16;
 constexpr int64_t kDepth = 512;  // inputs whose weights are packed at a time
 
 // Pixels [from, from + count) of the operand that a kernel cell multiplies, and those of the
@@ -232,19 +228,14 @@ void lower_gradient_of(Lowering& l, const Conv2D& conv) {
 
 }  // namespace
 
-bool pays_across(const Conv2D& conv, ConvDirection direction, DType dtype, bool fixed_kernel) {
-  if (conv.groups != 1 || fixed_kernel || conv.macs() == 0) return false;
+bool is_for_across(const Conv2D& conv, DType dtype) {
+  if (conv.groups != 1 || conv.macs() == 0) return false;
   const int64_t cells = conv.h.kernel * conv.w.kernel;
   const int64_t pixels = std::max(in_pixels(conv), out_pixels(conv));
   const int64_t bytes = conv.batch * pixels * std::max(conv.in_c, conv.out_c) *
                         static_cast<int64_t>(dtype_size(dtype));
-  if (cells == 1 || cells * conv.in_c * conv.out_c < kManyWeights || pixels > kMapPixels ||
-      conv.batch * conv.w.out < kLeastRows || bytes > kCopyBytes)
-    return false;
-  if (!use_winograd(conv, direction, dtype, fixed_kernel)) return true;
-  const int64_t tiles = winograd_grid(conv, direction == ConvDirection::kInput).tiles();
-  return conv_algorithm() == ConvAlgorithm::kAuto && direction != ConvDirection::kKernel &&
-         conv.batch * tiles <= kFewTiles;
+  return cells > 1 && cells * conv.in_c * conv.out_c >= kManyWeights && pixels <= kMapPixels &&
+         conv.batch * conv.w.out >= kLeastRows && bytes <= kCopyBytes;
 }
 
 void lower_across(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,

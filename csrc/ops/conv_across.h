@@ -4,13 +4,11 @@
 #pragma once
 
 #include "ops/conv2d.h"
-#include "ops/conv_algorithm.h"
 
 namespace pyframe {
 
-// Whether the maps are small enough, and the weights and images enough. The weights are packed
-// where they are used: not for those that could be packed once for many runs.
-bool pays_across(const Conv2D& conv, ConvDirection direction, DType dtype, bool fixed_kernel);
+// Whether the maps are small enough, and the weights and images enough.
+bool is_for_across(const Conv2D& conv, DType dtype);
 
 // Adds the step of a convolution, or of the gradient of its input: y from x.
 void lower_across(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,

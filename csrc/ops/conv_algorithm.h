@@ -6,7 +6,7 @@
 
 namespace pyframe {
 
-enum class ConvAlgorithm { kAuto, kDirect, kWinograd };
+enum class ConvAlgorithm { kAuto, kDirect, kWinograd, kWinograd2x2 };
 
 // The choice for plans compiled from now on: by the cost model, or one algorithm wherever it is
 // possible at all.
@@ -15,8 +15,16 @@ ConvAlgorithm conv_algorithm();
 
 enum class ConvDirection { kForward, kInput, kKernel };
 
-// Whether this convolution, or the gradient of its input or kernel, is computed by Winograd's
-// algorithm. `fixed_kernel`: the transformed kernel is computed once, not in every run.
-bool use_winograd(const Conv2D& conv, ConvDirection direction, DType dtype, bool fixed_kernel);
+// How one convolution, or one gradient of it, is computed: kAcross is the direct sum as products
+// across images (conv_across.h); tiles of 4 x 4 results for the gradient of the kernel, too.
+enum class ConvMethod { kDirect, kAcross, kWinograd2x2, kWinograd4x4 };
+
+// `fixed_kernel`: what is made of the kernel is made once, not in every run.
+ConvMethod conv_method(const Conv2D& conv, ConvDirection direction, DType dtype, bool fixed_kernel);
+
+// Size of the tiles of results of Winograd's algorithm, 0: it is none of that.
+inline int64_t winograd_results(ConvMethod method) {
+  return method == ConvMethod::kWinograd2x2 ? 2 : method == ConvMethod::kWinograd4x4 ? 4 : 0;
+}
 
 }  // namespace pyframe

@@ -20,7 +20,8 @@ constexpr int64_t kGemmBothBlockK = 384;
 template <typename T>
 struct GemmB {
   const T* data;
-  int64_t panel, row;  // b_panel, b_ks
+  int64_t panel, row;       // b_panel, b_ks
+  const T* next = nullptr;  // b_next
 
   static GemmB packed(const T* data, int64_t k, int64_t nr) { return {data, k * nr, nr}; }
   static GemmB plain(const T* data, int64_t ld, int64_t nr) { return {data, nr, ld}; }
@@ -83,9 +84,26 @@ void gemm_blocked(const KernelTable<T>& kernel, int64_t m, int64_t n, int64_t k,
         from = to;
         pitch = copy.pitch;
       }
-      kernel.gemm({rows, n, 1, depth, from, pitch, a_cs, kZero, b.data + begin * b.row, b.panel,
-                   b.row, kZero, c + i * ldc, ldc, accumulate || begin > 0, last ? bias : nullptr,
-                   last && relu});
+      kernel.gemm({rows,
+                   n,
+                   1,
+                   depth,
+                   from,
+                   pitch,
+                   a_cs,
+                   kZero,
+                   b.data + begin * b.row,
+                   b.panel,
+                   b.row,
+                   kZero,
+                   c + i * ldc,
+                   ldc,
+                   accumulate || begin > 0,
+                   last ? bias : nullptr,
+                   last && relu,
+                   nullptr,
+                   std::numeric_limits<T>::infinity(),
+                   last && i + rows == m ? b.next : nullptr});
     }
   }
 }

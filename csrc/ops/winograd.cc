@@ -31,15 +31,18 @@ class Winograd {
   Winograd(const KernelTable<T>* kernel, const WinogradGrid& grid, int64_t tiles,
            const WinogradBlocks& blocks, bool pooled)
       : kernel_(kernel),
+        transforms_(grid.results == 2 ? kernel->winograd_2x2 : kernel->winograd_4x4),
         g_(grid),
         pooled_(pooled),
         blocks_(blocks),
-        u_(ceil_div(grid.out_c, kernel->nr) * grid.in_c, kernel->nr, kernel->nr),
-        v_(blocks.shared ? tiles : blocks.tiles, grid.in_c, kernel->lanes),
-        m_(blocks.tiles, blocks.columns, kernel->lanes) {}
+        u_(grid.frequencies(), ceil_div(blocks.columns, kernel->nr) * grid.in_c, kernel->nr,
+           kernel->nr),
+        v_(grid.frequencies(), blocks.shared ? tiles : blocks.tiles, grid.in_c, kernel->lanes),
+        m_(grid.frequencies(), blocks.tiles, blocks.columns, kernel->lanes) {}
 
   const WinogradBlocks& blocks() const { return blocks_; }
   const WinogradGrid& grid() const { return g_; }
+  const WinogradTransforms<T>& transforms() const { return transforms_; }
   const FrequencyLayout& u() const { return u_; }
   const FrequencyLayout& v() const { return v_; }
   size_t workspace() const {
@@ -48,21 +51,23 @@ class Winograd {
 
   // Tiles, which are counted over all images, [t0, t1) to frequencies.
   void transform(const T* in, int64_t t0, int64_t t1, T* v) const {
-    const TiledImages images{g_.in_h, g_.in_w, g_.in_pitch, g_.pad_h, g_.pad_w, 6};
+    const TiledImages images{g_.in_h,  g_.in_w,    g_.in_pitch, g_.pad_h,
+                             g_.pad_w, g_.cells(), g_.results};
     for (int64_t t = t0; t < t1; ++t, v += v_.row)
-      transform_tile(kernel_->winograd_input, in, images, g_.tiles_h(), g_.tiles_w(), t, 0, g_.in_c,
-                     v, v_.pitch);
+      transform_tile(transforms_.input, in, images, g_.tiles_h(), g_.tiles_w(), t, 0, g_.in_c, v,
+                     v_.pitch);
   }
 
   // Columns [k0, k1) of tiles [t0, t1), from their frequencies v.
   void multiply(const T* v, const T* u, const T* bias, T* out, const RowEpilogue<T>& epilogue,
                 int64_t t0, int64_t t1, int64_t k0, int64_t k1, T* m) const {
     const int64_t n = k1 - k0;
-    for (int64_t f = 0; f < kFrequencies; ++f) {
-      const T* panel = u + f * u_.pitch + k0 * g_.in_c;
-      gemm_blocked(*kernel_, t1 - t0, n, g_.in_c, v + f * v_.pitch, v_.row, 1,
-                   GemmB<T>::packed(panel, g_.in_c, kernel_->nr), m + f * m_.pitch, m_.row, false,
-                   nullptr, false);
+    for (int64_t f = 0; f < g_.frequencies(); ++f) {
+      const T* panel = u + k0 / blocks_.columns * u_.size() + f * u_.pitch;
+      GemmB<T> b = GemmB<T>::packed(panel, g_.in_c, kernel_->nr);
+      if (f + 1 < g_.frequencies()) b.next = panel + u_.pitch;
+      gemm_blocked(*kernel_, t1 - t0, n, g_.in_c, v + f * v_.pitch, v_.row, 1, b, m + f * m_.pitch,
+                   m_.row, false, nullptr, false);
     }
     for (int64_t t = t0; t < t1; ++t)
       output(m + (t - t0) * m_.row, t, k0, n, bias == nullptr ? nullptr : bias + k0, out, epilogue);
@@ -81,13 +86,13 @@ class Winograd {
  private:
   void output(const T* m, int64_t t, int64_t k0, int64_t n, const T* bias, T* out,
               const RowEpilogue<T>& epilogue) const {
-    const int64_t image = t / g_.tiles(), top = t % g_.tiles() / g_.tiles_w() * 4;
-    const int64_t left = t % g_.tiles_w() * 4, size = pooled_ ? 2 : 1;
+    const int64_t image = t / g_.tiles(), top = t % g_.tiles() / g_.tiles_w() * g_.results;
+    const int64_t left = t % g_.tiles_w() * g_.results, size = pooled_ ? 2 : 1;
     const int64_t pitch = g_.out_w / size * g_.out_pitch;
-    const int64_t rows = std::min<int64_t>(4, g_.out_h - top);
-    const int64_t columns = std::min<int64_t>(4, g_.out_w - left);
+    const int64_t rows = std::min(g_.results, g_.out_h - top);
+    const int64_t columns = std::min(g_.results, g_.out_w - left);
     T* y = out + (image * g_.out_h + top) / size * pitch + left / size * g_.out_pitch + k0;
-    const auto transform = pooled_ ? kernel_->winograd_pooled_output : kernel_->winograd_output;
+    const auto transform = pooled_ ? transforms_.pooled_output : transforms_.output;
     transform(m, m_.pitch, n, bias, epilogue.relu, y, pitch, g_.out_pitch, rows, columns);
     if (!epilogue.is_pass()) return;
     for (int64_t i = 0; i < rows; ++i)
@@ -95,30 +100,37 @@ class Winograd {
   }
 
   const KernelTable<T>* kernel_;
+  WinogradTransforms<T> transforms_;
   WinogradGrid g_;
   bool pooled_;  // the result is the largest of each 2 x 2 cells
   WinogradBlocks blocks_;
   FrequencyLayout u_, v_, m_;
 };
 
-// Adds the step that transforms the kernel and packs each frequency in panels for the product.
+// Adds the step that transforms the kernel and packs each frequency in panels for the product. What
+// a task reads of it lies in one piece, in the order in which it is read.
 template <typename T>
-TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const FrequencyLayout& u,
+TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Winograd<T>& engine,
                       bool backward) {
   const KernelTable<T>* kernel = &kernels<T>();
+  const FrequencyLayout u = engine.u();
+  const auto transform = engine.transforms().kernel;
   const int64_t nr = kernel->nr, cell = conv.in_c * conv.out_c;
   const int64_t depth = backward ? conv.out_c : conv.in_c;
   const int64_t columns = backward ? conv.in_c : conv.out_c;
   const int64_t rs = backward ? 1 : conv.out_c, cs = backward ? conv.out_c : 1;
   constexpr int64_t kRows = 16, kTaskRows = 64;  // packed at a time; of one task
-  const int64_t parts = ceil_div(depth, kTaskRows);
-  const TensorId packed = l.temp({{u.size()}, l.dtype()});
+  const int64_t parts = ceil_div(depth, kTaskRows), width = engine.blocks().columns;
+  const int64_t size = ceil_div(columns, width) * u.size();
+  const TensorId packed = l.temp({{size}, l.dtype()});
   l.tasks("winograd_kernel", ceil_div(columns, nr) * parts, {read_whole(w), write_whole(packed)},
-          u.size(),
+          size,
           [=](const Call& c) {
             T* buffer = reinterpret_cast<T*>(c.workspace);
             for (int64_t task = c.begin; task < c.end; ++task) {
-              const int64_t column = task / parts * nr, end = (task % parts + 1) * kTaskRows;
+              const int64_t column = task / parts * nr;
+              T* out = c.at<T>(1) + column / width * u.size() + column % width * depth;
+              const int64_t end = (task % parts + 1) * kTaskRows;
               for (int64_t k = end - kTaskRows; k < std::min(depth, end); k += kRows) {
                 const int64_t rows = std::min(kRows, depth - k);
                 // The gradient of the input meets the kernel's taps in reverse.
@@ -126,8 +138,7 @@ TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Frequen
                   kernel->pack_b(c.at<T>(0) + tap * cell + k * rs + column * cs, rs, cs, rows,
                                  std::min(nr, columns - column),
                                  buffer + (backward ? 8 - tap : tap) * kRows * nr);
-                kernel->winograd_kernel(buffer, kRows * nr, rows * nr,
-                                        c.at<T>(1) + column * depth + k * nr, u.pitch);
+                transform(buffer, kRows * nr, rows * nr, out + k * nr, u.pitch);
               }
             }
           })
@@ -137,8 +148,8 @@ TensorId lower_kernel(Lowering& l, TensorId w, const Conv2D& conv, const Frequen
 
 // Blocks for `tiles` tiles that are worked on in a row.
 WinogradBlocks row_blocks(const WinogradGrid& g, int64_t tiles, int64_t element) {
-  const int64_t kernel_bytes = kFrequencies * g.in_c * g.out_c * element;
-  const int64_t fitting = kBlockBytes / (kFrequencies * (g.in_c + g.out_c) * element);
+  const int64_t kernel_bytes = g.frequencies() * g.in_c * g.out_c * element;
+  const int64_t fitting = kBlockBytes / (g.frequencies() * (g.in_c + g.out_c) * element);
   // A block reads the whole kernel, which pays from some number of tiles on.
   const int64_t least = kernel_bytes < kLargeKernelBytes ? 2 * kTileRows : 4 * kTileRows;
   const int64_t blocks = ceil_div(tiles, std::max(least, std::min(fitting, kMostTiles)));
@@ -147,7 +158,7 @@ WinogradBlocks row_blocks(const WinogradGrid& g, int64_t tiles, int64_t element)
 
 // Blocks for `tiles` tiles that threads share.
 WinogradBlocks task_blocks(const WinogradGrid& g, int64_t tiles, int64_t nr, int64_t element) {
-  const int64_t cell = kFrequencies * element;
+  const int64_t cell = g.frequencies() * element;
   const bool shared =
       cell * g.in_c * g.out_c >= kSharedKernelBytes && cell * g.in_c * tiles <= kSharedBytes;
   const int64_t columns = shared ? std::min(g.out_c, round_up(int64_t{32}, nr)) : g.out_c;
@@ -174,9 +185,9 @@ TensorId lower_input(Lowering& l, TensorId x, int64_t tiles,
 
 template <typename T>
 void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
-                 bool backward) {
+                 bool backward, int64_t results) {
   const KernelTable<T>* kernel = &kernels<T>();
-  const WinogradGrid grid = winograd_grid(conv, backward);
+  const WinogradGrid grid = winograd_grid(conv, backward, results);
   const int64_t tiles = grid.tiles(), total = conv.batch * tiles;
   const int64_t lane_rows = ceil_div(conv.batch, l.lanes(conv.batch));
   const bool split = l.few_rows(conv.batch, conv.macs()) || lane_rows * tiles < 2 * kTileRows;
@@ -184,7 +195,7 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
                                       : row_blocks(grid, lane_rows * tiles, sizeof(T));
   const bool pooled = l.epilogue() != nullptr && l.epilogue()->pooled;
   const auto engine = std::make_shared<const Winograd<T>>(kernel, grid, total, blocks, pooled);
-  const TensorId u = lower_kernel<T>(l, w, conv, engine->u(), backward);
+  const TensorId u = lower_kernel<T>(l, w, conv, *engine, backward);
   if (blocks.shared) x = lower_input<T>(l, x, total, engine);
   const bool has_bias = bias != kNoTensor;
   const RowEpilogue<T> epilogue(l.epilogue());
@@ -197,7 +208,7 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
                 has_bias ? c.at<T>(3) : nullptr, c.at<T>(2), epilogue.of(c, 2, residual), t0, t1,
                 k0, k1, reinterpret_cast<T*>(c.workspace));
   };
-  const std::string name = l.def().name + ".winograd";
+  const std::string name = l.def().name + (results == 2 ? ".winograd_2x2" : ".winograd");
   const int64_t columns = grid.out_c;
   Step* step;
   if (split) {
@@ -224,19 +235,19 @@ void lower_steps(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2
 
 }  // namespace
 
-WinogradGrid winograd_grid(const Conv2D& conv, bool backward) {
+WinogradGrid winograd_grid(const Conv2D& conv, bool backward, int64_t results) {
   const Window &h = conv.h, &w = conv.w;
   if (backward)
-    return {h.out,     w.out,     conv.out_c, h.in,           w.in,
-            conv.in_c, 2 - h.pad, 2 - w.pad,  conv.out_pitch, conv.in_pitch};
-  return {h.in,       w.in,  conv.in_c, h.out,         w.out,
-          conv.out_c, h.pad, w.pad,     conv.in_pitch, conv.out_pitch};
+    return {results,   h.out,     w.out,     conv.out_c,     h.in,         w.in,
+            conv.in_c, 2 - h.pad, 2 - w.pad, conv.out_pitch, conv.in_pitch};
+  return {results,    h.in,  w.in,  conv.in_c,     h.out,         w.out,
+          conv.out_c, h.pad, w.pad, conv.in_pitch, conv.out_pitch};
 }
 
 void lower_winograd(Lowering& l, TensorId x, TensorId w, TensorId bias, const Conv2D& conv,
-                    bool backward) {
+                    bool backward, int64_t results) {
   dispatch_float(l.dtype(), [&](auto tag) {
-    lower_steps<typename decltype(tag)::type>(l, x, w, bias, conv, backward);
+    lower_steps<typename decltype(tag)::type>(l, x, w, bias, conv, backward, results);
   });
 }
 

@@ -26,9 +26,9 @@ class WinogradGradient {
       : kernel_(kernel),
         g_(grid),
         tiles_(tiles),
-        v_(tiles, channels, kernel->lanes),
-        d_(tiles, filters, kernel->lanes),
-        u_(channels, filters, kernel->lanes) {}
+        v_(grid.frequencies(), tiles, channels, kernel->lanes),
+        d_(grid.frequencies(), tiles, filters, kernel->lanes),
+        u_(grid.frequencies(), channels, filters, kernel->lanes) {}
 
   size_t workspace() const {
     return static_cast<size_t>(v_.size() + d_.size() + u_.size()) * sizeof(T);
@@ -39,18 +39,19 @@ class WinogradGradient {
            int64_t c1, int64_t k0, int64_t k1, T* workspace) const {
     static constexpr int64_t kZero[1] = {0};
     T *v = workspace, *d = v + v_.size(), *u = d + d_.size();
-    const TiledImages cells{g_.in_h, g_.in_w, g_.in_pitch, g_.pad_h, g_.pad_w, 6};
-    const TiledImages results{g_.out_h, g_.out_w, g_.out_pitch, 0, 0, 4};
+    const TiledImages cells{g_.in_h,  g_.in_w,    g_.in_pitch, g_.pad_h,
+                            g_.pad_w, g_.cells(), g_.results};
+    const TiledImages results{g_.out_h, g_.out_w, g_.out_pitch, 0, 0, g_.results, g_.results};
     const int64_t block = ceil_div(t1 - t0, ceil_div(t1 - t0, tiles_));
     for (int64_t b = t0; b < t1; b += block) {
       const int64_t count = std::min(block, t1 - b);
       for (int64_t t = 0; t < count; ++t) {
-        transform_tile(kernel_->winograd_input, x, cells, g_.tiles_h(), g_.tiles_w(), b + t, c0,
+        transform_tile(kernel_->winograd_4x4.input, x, cells, g_.tiles_h(), g_.tiles_w(), b + t, c0,
                        c1 - c0, v + t * v_.row, v_.pitch);
         transform_tile(kernel_->winograd_gradient, dy, results, g_.tiles_h(), g_.tiles_w(), b + t,
                        k0, k1 - k0, d + t * d_.row, d_.pitch);
       }
-      for (int64_t f = 0; f < kFrequencies; ++f)
+      for (int64_t f = 0; f < g_.frequencies(); ++f)
         kernel_->gemm({c1 - c0, k1 - k0, 1, count, v + f * v_.pitch, 1, v_.row, kZero,
                        d + f * d_.pitch, kernel_->nr, d_.row, kZero, u + f * u_.pitch, u_.row,
                        b > t0, nullptr, false});
@@ -70,7 +71,7 @@ class WinogradGradient {
 template <typename T>
 void lower_steps(Lowering& l, const Conv2D& conv) {
   const KernelTable<T>* kernel = &kernels<T>();
-  const WinogradGrid grid = winograd_grid(conv, false);
+  const WinogradGrid grid = winograd_grid(conv, false, 4);
   const int64_t size = element_count(l.y_shape()), lanes = l.lanes(conv.batch);
   const int64_t tiles = grid.tiles(), total = conv.batch * tiles;
   const int64_t lane_tiles = ceil_div(conv.batch, lanes) * tiles;
