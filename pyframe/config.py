@@ -67,15 +67,18 @@ def set_conv_algorithm(value: str) -> None:
     """Sets how convolutions and their gradients are computed, in all models from now on.
 
     Winograd's algorithm F(4x4, 3x3), and F(3x3, 4x4) for the gradient of the kernel, needs up to
-    four times fewer multiplications than the direct sum (Lavin and Gray 2015, arXiv:1509.09308).
-    It is possible for kernels of 3x3 with strides, dilation and groups of 1. Its rounding error
-    (root mean square) is some 2 to 4 times that of the direct sum in float32, a NaN or infinity in
-    the input reaches all results of its tile of 4x4, and inputs beyond about 1e37 overflow.
+    four times fewer multiplications than the direct sum, F(2x2, 3x3) up to 2.25 times fewer with a
+    smaller transformed kernel (Lavin and Gray 2015, arXiv:1509.09308). It is possible for kernels
+    of 3x3 with strides, dilation and groups of 1. Its rounding error (root mean square) is some 2
+    to 4 times that of the direct sum in float32, at most 2 times with tiles of 2x2; a NaN or
+    infinity in the input reaches all results of its tile, and inputs beyond about 1e37 overflow.
 
     Args:
         value: `"auto"`: Winograd's algorithm for float32 where a model of the cost, a function of
-            shapes and instruction set alone, says that it is faster; `"direct"`: nowhere;
-            `"winograd"`: wherever it is possible, in float64 too.
+            shapes and instruction set alone, says that it is faster, with tiles of 4x4 or 2x2
+            results; `"direct"`: nowhere; `"winograd"`: wherever it is possible, in float64 too,
+            with tiles of 4x4; `"winograd_2x2"`: the same with tiles of 2x2 (4x4 for the gradient of
+            the kernel).
 
     Raises:
         ConfigurationError: for any other name.

@@ -14,6 +14,7 @@ std::atomic<ConvAlgorithm> chosen{ConvAlgorithm::kAuto};
 // Costs in multiply-adds of one vector each, fitted to single-thread runs on a Zen 4 core with
 // AVX-512 and with AVX2 (bench/NOTES.md).
 constexpr double kTileStart = 6;    // a register tile's loads and stores, as steps of its depth
+constexpr double kLeastRows = 4;    // products of fewer rows take as long
 constexpr double kTransform = 300;  // one vector of channels of one 6 x 6 tile
 constexpr double kSmallTransform = 100;  // of one 4 x 4 tile
 constexpr double kKernelTransform = 100, kSmallKernelTransform = 45;
@@ -26,7 +27,7 @@ double vectors(int64_t channels) {
   return static_cast<double>(ceil_div(channels, kernels<float>().lanes));
 }
 
-double stream(double bytes) { return std::max(0.0, bytes - kL2Bytes) / kBytes; }
+double stream(double bytes) { return bytes <= kL2Bytes ? 0 : bytes / kBytes; }
 
 // A product with a matrix that comes from memory meanwhile: neither hides the other completely.
 double product_cost(double multiplications, double bytes) {
@@ -52,7 +53,8 @@ double direct_cost(const Conv2D& conv, const WinogradGrid& g, bool fixed_kernel,
   const double kernel_bytes = 4 * depth * static_cast<double>(g.out_c);
   const int64_t pairs = across ? taps_inside(conv.h) * taps_inside(conv.w) : 9 * g.out_h * g.out_w;
   const double pixels = static_cast<double>(conv.batch * pairs) / 9;
-  return product_cost(pixels * vectors(g.out_c) * (depth + kTileStart), kernel_bytes) +
+  return product_cost(std::max(kLeastRows, pixels) * vectors(g.out_c) * (depth + kTileStart),
+                      kernel_bytes) +
          (fixed_kernel ? 0 : preparation_cost(kernel_bytes));
 }
 
@@ -63,7 +65,9 @@ double winograd_cost(const Conv2D& conv, const WinogradGrid& g, bool fixed_kerne
   const double kernel_bytes = 4 * frequencies * depth * static_cast<double>(g.out_c);
   const bool small = g.results == 2;
   const double cost =
-      product_cost(tiles * frequencies * vectors(g.out_c) * (depth + kTileStart), kernel_bytes) +
+      product_cost(
+          std::max(kLeastRows, tiles) * frequencies * vectors(g.out_c) * (depth + kTileStart),
+          kernel_bytes) +
       tiles * (small ? kSmallTransform : kTransform) * (vectors(g.in_c) + vectors(g.out_c));
   if (fixed_kernel) return cost;
   return cost + preparation_cost(kernel_bytes) +

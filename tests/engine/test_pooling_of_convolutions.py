@@ -50,10 +50,10 @@ def largest(y: Array) -> Array:
     return np.asarray(y.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4)))
 
 
-@pytest.fixture(autouse=True)
-def _winograd() -> Any:
+@pytest.fixture(autouse=True, params=["winograd", "winograd_2x2"])
+def _winograd(request: pytest.FixtureRequest) -> Any:
     before = _core.get_conv_algorithm()
-    _core.set_conv_algorithm("winograd")
+    _core.set_conv_algorithm(request.param)
     yield
     _core.set_conv_algorithm(before)
 

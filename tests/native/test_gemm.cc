@@ -68,6 +68,7 @@ class GemmProblem {
       args.b = packed_.data();
       args.b_panel = depth * nr;
       args.b_ks = nr;
+      if (!options.accumulate) args.b_next = args.b;  // only fetched
     }
     Buffer<int64_t> a_seg(shape.nseg), b_seg(shape.nseg);
     for (int64_t s = 0; s < shape.nseg; ++s) {

@@ -8,8 +8,6 @@
 namespace pyframe::test {
 namespace {
 
-constexpr int kFrequencies = 36;
-
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // An image whose first cell is the first cell inside the box of a tile of `size` cells.
@@ -48,41 +46,43 @@ Wide<T> correlate(int64_t size, int64_t i, int64_t j, const X& x, const Y& y) {
 constexpr double kRoundings = 40;
 
 template <typename T>
-void multiply(const Buffer<T>& a, const Buffer<T>& b, Buffer<T>& out, int64_t pitch, int64_t n) {
-  for (int64_t f = 0; f < kFrequencies; ++f)
+void multiply(const Buffer<T>& a, const Buffer<T>& b, Buffer<T>& out, int64_t frequencies,
+              int64_t pitch, int64_t n) {
+  for (int64_t f = 0; f < frequencies; ++f)
     for (int64_t c = 0; c < n; ++c) out[f * pitch + c] = a[f * pitch + c] * b[f * pitch + c];
 }
 
 template <typename T>
-void test_results(const KernelTable<T>& kernels, Random& random, const TileBox& box, int64_t n,
-                  int64_t rows, int64_t columns, bool epilogue) {
-  set_case("winograd %s %d channels, cells %d-%d x %d-%d, %d x %d results%s", kTypeName<T>,
-           static_cast<int>(n), static_cast<int>(box.top), static_cast<int>(box.bottom),
-           static_cast<int>(box.left), static_cast<int>(box.right), static_cast<int>(rows),
-           static_cast<int>(columns), epilogue ? ", bias relu" : "");
-  const Tile<T> x(random, box, n, 6);
-  const int64_t pitch = round_up(n, kernels.lanes) + 7, last = pitch - 7;
-  const int64_t size = (kFrequencies - 1) * pitch + last;
-  Buffer<T> w(8 * (n + 2) + n), v(size), u(size), m(size, kernels.lanes);
-  Buffer<T> bias(n, kernels.lanes);
+void test_results(const WinogradTransforms<T>& winograd, int64_t lanes, Random& random,
+                  const TileBox& box, int64_t n, int64_t rows, int64_t columns, bool epilogue) {
+  const int64_t results = winograd.results, frequencies = winograd.frequencies();
+  set_case("winograd %d %s %d channels, cells %d-%d x %d-%d, %d x %d results%s",
+           static_cast<int>(results), kTypeName<T>, static_cast<int>(n), static_cast<int>(box.top),
+           static_cast<int>(box.bottom), static_cast<int>(box.left), static_cast<int>(box.right),
+           static_cast<int>(rows), static_cast<int>(columns), epilogue ? ", bias relu" : "");
+  const Tile<T> x(random, box, n, winograd.cells());
+  const int64_t pitch = round_up(n, lanes) + 7, last = pitch - 7;
+  const int64_t size = (frequencies - 1) * pitch + last;
+  Buffer<T> w(8 * (n + 2) + n), v(size), u(size), m(size, lanes);
+  Buffer<T> bias(n, lanes);
   w.uniform(random);
   bias.uniform(random);
-  kernels.winograd_input(x.cells.data(), x.row, x.pixel, box, n, v.data(), pitch);
-  kernels.winograd_kernel(w.data(), n + 2, n, u.data(), pitch);
-  multiply(v, u, m, pitch, n);
+  winograd.input(x.cells.data(), x.row, x.pixel, box, n, v.data(), pitch);
+  winograd.kernel(w.data(), n + 2, n, u.data(), pitch);
+  multiply(v, u, m, frequencies, pitch, n);
   const int64_t row = 4 * (n + 1) + 2;
   Buffer<T> y(3 * row + 4 * (n + 1));
   const Buffer<T> before(y);
-  kernels.winograd_output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue, y.data(),
-                          row, n + 1, rows, columns);
+  winograd.output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue, y.data(), row,
+                  n + 1, rows, columns);
   if (rows % 2 == 0 && columns % 2 == 0) {
     const int64_t pooled_row = 2 * (n + 1) + 2;
     Buffer<T> pooled(pooled_row + 2 * (n + 1)), largest(n);
     const Buffer<T> untouched(pooled);
-    kernels.winograd_pooled_output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue,
-                                   pooled.data(), pooled_row, n + 1, rows, columns);
-    for (int64_t i = 0; i < 2; ++i)
-      for (int64_t j = 0; j < 2; ++j) {
+    winograd.pooled_output(m.data(), pitch, n, epilogue ? bias.data() : nullptr, epilogue,
+                           pooled.data(), pooled_row, n + 1, rows, columns);
+    for (int64_t i = 0; i < results / 2; ++i)
+      for (int64_t j = 0; j < results / 2; ++j) {
         T* got = &pooled[i * pooled_row + j * (n + 1)];
         const bool inside = 2 * i < rows && 2 * j < columns;
         for (int64_t c = 0; c < n && inside; ++c) {
@@ -94,8 +94,8 @@ void test_results(const KernelTable<T>& kernels, Random& random, const TileBox& 
         expect_same_bits("a pooled pixel", got, want, n);
       }
   }
-  for (int64_t i = 0; i < 4; ++i) {
-    for (int64_t j = 0; j < 4; ++j) {
+  for (int64_t i = 0; i < results; ++i) {
+    for (int64_t j = 0; j < results; ++j) {
       T* got = &y[i * row + j * (n + 1)];
       if (i >= rows || j >= columns) {
         expect_same_bits("a pixel outside", got, &before[i * row + j * (n + 1)], n + 1);
@@ -121,11 +121,12 @@ void test_kernel_gradient(const KernelTable<T>& kernels, Random& random, const T
            static_cast<int>(results.left), static_cast<int>(results.right));
   const Tile<T> x(random, cells, n, 6), dy(random, results, n, 4);
   const int64_t pitch = round_up(n, kernels.lanes) + 7;
-  const int64_t size = (kFrequencies - 1) * pitch + pitch - 7;
-  Buffer<T> v(size), d(size), m((kFrequencies - 1) * pitch + n), dw(8 * (n + 3) + n);
-  kernels.winograd_input(x.cells.data(), x.row, x.pixel, cells, n, v.data(), pitch);
+  const int64_t frequencies = kernels.winograd_4x4.frequencies();
+  const int64_t size = (frequencies - 1) * pitch + pitch - 7;
+  Buffer<T> v(size), d(size), m((frequencies - 1) * pitch + n), dw(8 * (n + 3) + n);
+  kernels.winograd_4x4.input(x.cells.data(), x.row, x.pixel, cells, n, v.data(), pitch);
   kernels.winograd_gradient(dy.cells.data(), dy.row, dy.pixel, results, n, d.data(), pitch);
-  multiply(v, d, m, pitch, n);
+  multiply(v, d, m, frequencies, pitch, n);
   kernels.winograd_kernel_gradient(m.data(), pitch, n, dw.data(), n + 3, false);
   const Buffer<T> once(dw);
   kernels.winograd_kernel_gradient(m.data(), pitch, n, dw.data(), n + 3, true);
@@ -149,11 +150,23 @@ void test_winograd(const KernelTable<T>& kernels) {
   const TileBox whole{0, 6, 0, 6}, top{1, 6, 0, 6}, corner{1, 5, 1, 6}, cell{2, 3, 5, 6};
   for (int n : kSizes) {
     for (const TileBox& box : {whole, top, corner, cell}) {
-      test_results(kernels, random, box, n, 4, 4, false);
-      test_results(kernels, random, box, n, 4, 4, true);
-      test_results(kernels, random, box, n, 3, 4, false);
-      test_results(kernels, random, box, n, 2, 4, true);
-      test_results(kernels, random, box, n, 1, 2, true);
+      const auto test = [&](int64_t rows, int64_t columns, bool epilogue) {
+        test_results(kernels.winograd_4x4, kernels.lanes, random, box, n, rows, columns, epilogue);
+      };
+      test(4, 4, false);
+      test(4, 4, true);
+      test(3, 4, false);
+      test(2, 4, true);
+      test(1, 2, true);
+    }
+    for (const TileBox& box : {TileBox{0, 4, 0, 4}, TileBox{1, 4, 0, 3}, TileBox{2, 3, 3, 4}}) {
+      const auto test = [&](int64_t rows, int64_t columns, bool epilogue) {
+        test_results(kernels.winograd_2x2, kernels.lanes, random, box, n, rows, columns, epilogue);
+      };
+      test(2, 2, false);
+      test(2, 2, true);
+      test(1, 2, false);
+      test(1, 1, true);
     }
     test_kernel_gradient(kernels, random, whole, {0, 4, 0, 4}, n);
     test_kernel_gradient(kernels, random, top, {0, 4, 0, 3}, n);

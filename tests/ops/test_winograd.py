@@ -32,6 +32,8 @@ SHAPES = [
 ]
 TINY = [(1, 3, 3, 5, 19, "valid"), (1, 1, 1, 3, 2, "same")]
 DIRECTIONS = ["forward", "input", "kernel"]
+# Tiles of 2 x 2 results serve the first two; the gradient of the kernel is that of "winograd".
+ALGORITHMS = [(a, d) for a in ("winograd", "winograd_2x2") for d in DIRECTIONS][:5]
 
 
 def operands(shape: tuple[Any, ...], dtype: str) -> tuple[list[Array], Array]:
@@ -58,34 +60,39 @@ def rms(x: Array) -> float:
     return float(np.sqrt(np.square(x, dtype="float64").mean()))
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("algorithm", "direction"), ALGORITHMS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_error_is_at_most_six_times_that_of_the_direct_sum(
-    shape: tuple[Any, ...], direction: str
+    shape: tuple[Any, ...], algorithm: str, direction: str
 ) -> None:
     exact = compute(shape, direction, "direct", "float64")
     for level in _core.isa_levels():
         with isa(level):
             direct = rms(compute(shape, direction, "direct", "float32") - exact)
-            error = rms(compute(shape, direction, "winograd", "float32") - exact)
-        assert 0 < error <= 6 * direct, level
+            error = rms(compute(shape, direction, algorithm, "float32") - exact)
+        assert 0 < error <= (6 if algorithm == "winograd" else 3) * direct, level
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("algorithm", "direction"), ALGORITHMS)
 @pytest.mark.parametrize("shape", [*SHAPES, *TINY, (40, 9, 10, 24, 24, "same")], ids=str)
-def test_bits_do_not_depend_on_threads(shape: tuple[Any, ...], direction: str) -> None:
+def test_bits_do_not_depend_on_threads(
+    shape: tuple[Any, ...], algorithm: str, direction: str
+) -> None:
     results = []
     for count in (1, 2, 3, 7):
         with threads(count):
-            results.append(compute(shape, direction, "winograd", "float32"))
+            results.append(compute(shape, direction, algorithm, "float32"))
     for result in results[1:]:
         np.testing.assert_array_equal(result, results[0])
 
 
+@pytest.mark.parametrize("algorithm", ["winograd", "winograd_2x2"])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("shape", [*SHAPES[:4], *TINY], ids=str)
-def test_float64_against_oracle_and_finite_differences(shape: tuple[Any, ...], bias: bool) -> None:
-    _core.set_conv_algorithm("winograd")
+def test_float64_against_oracle_and_finite_differences(
+    shape: tuple[Any, ...], bias: bool, algorithm: str
+) -> None:
+    _core.set_conv_algorithm(algorithm)
     arrays, dy = operands(shape, "float64")
     if not bias:
         del arrays[2]
@@ -101,33 +108,42 @@ def test_float64_against_oracle_and_finite_differences(shape: tuple[Any, ...], b
     check_projections(gradients, numeric_projections(forward, arrays, wrt, dy))
 
 
+@pytest.mark.parametrize("algorithm", ["winograd", "winograd_2x2"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "elu"])
 @pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5]], ids=str)
-def test_bias_and_activation_in_the_same_step(shape: tuple[Any, ...], activation: str) -> None:
-    _core.set_conv_algorithm("winograd")
+def test_bias_and_activation_in_the_same_step(
+    shape: tuple[Any, ...], activation: str, algorithm: str
+) -> None:
+    _core.set_conv_algorithm(algorithm)
     arrays, _ = operands(shape, "float64")
     graph = _core.Graph()
     inputs = [graph.input(f"x{i}", a.shape, "float64") for i, a in enumerate(arrays)]
     (y,) = graph.op("conv2d", inputs, {"strides": [1, 1], "padding": shape[5]})
     plan = graph.compile(graph.op(activation, [y]), [a.shape for a in arrays])
     steps = [line.split()[0] for line in plan.describe().splitlines()]
-    assert "conv2d.winograd" in steps
+    assert f"conv2d.{algorithm}" in steps
     assert activation not in steps
     expected = oracles.UNARY[activation](oracles.conv2d(*arrays, strides=[1, 1], padding=shape[5]))
     np.testing.assert_allclose(plan.run(arrays)[0], expected, rtol=1e-11, atol=1e-11)
 
 
-def steps_of(x: tuple[int, ...], kernel: tuple[int, ...], dtype: str = "float32") -> str:
+def steps_of(x: tuple[int, ...], kernel: tuple[int, ...], dtype: str = "float32") -> list[str]:
     """Steps of a plan with all three directions, each reading variables that do not change."""
     graph = _core.Graph()
     inputs = [graph.input("x", x, dtype), graph.variable(_core.Variable(kernel, dtype, "w"))]
     (y,) = graph.op("conv2d", inputs, {"strides": [1, 1], "padding": "same"})
     (loss,) = graph.op("reduce_sum", [y])
     gradients = [g for g in graph.gradients(loss, inputs) if g is not None]
-    return graph.compile([y, *gradients], [x]).describe()
+    lines = graph.compile([y, *gradients], [x]).describe().splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def uses_winograd(x: tuple[int, ...], kernel: tuple[int, ...], dtype: str = "float32") -> bool:
+    return any("winograd" in step for step in steps_of(x, kernel, dtype))
 
 
 LARGE = ((8, 32, 32, 64), (3, 3, 64, 64))
+SMALL = ((1, 7, 7, 512), (3, 3, 512, 512))  # few tiles, a kernel that comes from memory
 
 
 def test_the_choice_depends_on_shapes_and_type_and_can_be_pinned() -> None:
@@ -137,15 +153,24 @@ def test_the_choice_depends_on_shapes_and_type_and_can_be_pinned() -> None:
         other = steps_of(*LARGE)
     assert steps_of(*LARGE) == other
     assert all(name in other for name in names)
-    assert "winograd" not in steps_of((8, 32, 32, 3), (3, 3, 3, 8))
-    assert "winograd" not in steps_of(LARGE[0], (1, 1, 64, 64))
-    assert "winograd" not in steps_of(*LARGE, dtype="float64")
+    assert not uses_winograd((8, 32, 32, 3), (3, 3, 3, 8))
+    assert not uses_winograd(LARGE[0], (1, 1, 64, 64))
+    assert not uses_winograd(*LARGE, dtype="float64")
     pyframe.config.set_conv_algorithm("direct")
-    assert "winograd" not in steps_of(*LARGE)
+    assert not uses_winograd(*LARGE)
     pyframe.config.set_conv_algorithm("winograd")
     assert all(name in steps_of(*LARGE, dtype="float64") for name in names)
     assert all(name in steps_of((8, 32, 32, 3), (3, 3, 3, 8)) for name in names)
-    assert "winograd" not in steps_of(LARGE[0], (5, 5, 64, 64))
+    assert not uses_winograd(LARGE[0], (5, 5, 64, 64))
+
+
+def test_tiles_of_2x2_where_few_tiles_read_a_large_kernel() -> None:
+    assert "conv2d.winograd_2x2" in steps_of(*SMALL)
+    assert "conv2d.winograd" in steps_of(*LARGE)
+    pyframe.config.set_conv_algorithm("winograd_2x2")
+    steps = steps_of(*LARGE, dtype="float64")
+    names = ["conv2d.winograd_2x2", "conv2d_grad_input.winograd_2x2", "conv2d_grad_kernel.winograd"]
+    assert all(name in steps for name in names)
 
 
 def test_a_changed_algorithm_reaches_plans_that_are_kept() -> None:
