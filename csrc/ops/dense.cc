@@ -274,9 +274,9 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
   // Tiles of dw: disjoint, so nothing has to be summed afterwards.
   const GradientTile<T> tile(kernel, s.rows(), k, n, ldx, ldy);
   l.tasks(name, tile.tiles(), {read_whole(x), read_whole(dy), write_whole(result)}, macs,
-          [=, map = RowMap::plain(s.rows())](const Call& c) {
+          [=, rows = s.rows()](const Call& c) {
             for (int64_t t = c.begin; t < c.end; ++t)
-              tile.run(c.at<T>(0), c.at<T>(1), map, 1, t, c.at<T>(2), false,
+              tile.run(c.at<T>(0), c.at<T>(1), rows, t, c.at<T>(2),
                        reinterpret_cast<T*>(c.workspace));
           })
       .workspace = tile.workspace();

@@ -4,6 +4,9 @@ namespace pyframe {
 namespace {
 
 constexpr int64_t kZero[1] = {0};
+// Rows from which on packing pays for those that share few sets of the caches: for tiles of narrow
+// panels, which ask more of the caches, fewer.
+constexpr int64_t kRows = 65, kNarrowRows = 32, kNarrowBytes = 64;
 
 // Packs rows [first, first + count) of a block of `depth` rows, as pack_b packs the whole.
 template <typename T>
@@ -31,6 +34,16 @@ GradientTile<T>::GradientTile(const KernelTable<T>* kernel, int64_t rows, int64_
   const int64_t nr = kernel->nr, blocks = ceil_div(m, kHeight);
   height_ = round_up(ceil_div(m, blocks), nr);
   width_ = round_up(blocks * ceil_div(n, 256) < kTiles ? 128 : 256, nr);
+  const auto size = static_cast<int64_t>(sizeof(T));
+  const auto collide = [&](int64_t pitch) { return pitch * size % 1024 == 0; };
+  packs_ =
+      rows >= (nr * size <= kNarrowBytes ? kNarrowRows : kRows) && (collide(ldx) || collide(ldy));
+}
+
+template <typename T>
+typename GradientTile<T>::Tile GradientTile<T>::tile(int64_t index) const {
+  const int64_t i = index / tiles_n() * height_, j = index % tiles_n() * width_;
+  return {i, std::min(height_, m_ - i), j, std::min(width_, n_ - j)};
 }
 
 template <typename T>
@@ -41,9 +54,8 @@ size_t GradientTile<T>::workspace() const {
 template <typename T>
 void GradientTile<T>::run(const T* x, const T* dy, const RowMap& map, int64_t images, int64_t index,
                           T* dw, bool accumulate, T* buffer) const {
-  const int64_t i = index / tiles_n() * height_, j = index % tiles_n() * width_;
-  const int64_t m = std::min(height_, m_ - i), n = std::min(width_, n_ - j), nr = kernel_->nr;
-  const int64_t rows = images * map.dy_rows;
+  const auto [i, m, j, n] = tile(index);
+  const int64_t nr = kernel_->nr, rows = images * map.dy_rows;
   T *a = buffer, *b = buffer + depth_ * height_;
   size_t run = 0;
   int64_t used = 0;  // rows of this run
@@ -74,6 +86,17 @@ void GradientTile<T>::run(const T* x, const T* dy, const RowMap& map, int64_t im
       kernel_->gemm({std::min(nr, m - p), n, 1, depth, a + p * depth, 1, nr, kZero, b, depth * nr,
                      nr, kZero, dw + (i + p) * n_ + j, n_, accumulate || row > 0, nullptr, false});
   }
+}
+
+template <typename T>
+void GradientTile<T>::run(const T* x, const T* dy, int64_t rows, int64_t index, T* dw,
+                          T* buffer) const {
+  if (packs_) return run(x, dy, RowMap::plain(rows), 1, index, dw, false, buffer);
+  const auto [i, m, j, n] = tile(index);
+  for (int64_t row = 0; row < rows; row += depth_)
+    kernel_->gemm({m, n, 1, std::min(depth_, rows - row), x + row * ldx_ + i, 1, ldx_, kZero,
+                   dy + row * ldy_ + j, kernel_->nr, ldy_, kZero, dw + i * n_ + j, n_, row > 0,
+                   nullptr, false});
 }
 
 template class GradientTile<float>;

@@ -1,8 +1,8 @@
 // Gradients of kernels as products of tiles: dw (m x n) = x^T dy, summed over many rows (pixels).
 //
 // Blocks of rows are packed in panels first, those of x as those of dy: rows of a network's tensors
-// lie hundreds of bytes apart, and a tile that takes a few elements of each would wait for the
-// caches. A block's panels fit the L2 cache, one of each the L1 cache.
+// lie far apart, often in few sets of the caches, and a tile that takes a few elements of each
+// would wait for them. A block's panels fit the L2 cache.
 #pragma once
 
 #include <vector>
@@ -41,14 +41,21 @@ class GradientTile {
   // Writes tile `index` of dw, or adds to it.
   void run(const T* x, const T* dy, const RowMap& map, int64_t images, int64_t index, T* dw,
            bool accumulate, T* buffer) const;
+  // Writes it where rows of x and of dy are the same; packs them only if that pays.
+  void run(const T* x, const T* dy, int64_t rows, int64_t index, T* dw, T* buffer) const;
 
  private:
+  struct Tile {
+    int64_t i, m, j, n;  // first row, rows, first column, columns
+  };
+  Tile tile(int64_t index) const;
   int64_t tiles_n() const { return ceil_div(n_, width_); }
 
   const KernelTable<T>* kernel_;
   int64_t m_, n_, ldx_, ldy_;
   int64_t height_, width_;
   int64_t depth_;  // rows of a block
+  bool packs_;     // rows that are the same in x and dy
 };
 
 }  // namespace pyframe
