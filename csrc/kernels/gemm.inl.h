@@ -167,14 +167,17 @@ PF_INLINE void gemm_rows(int64_t rows, const GemmArgs<T>& g, const GemmTile<T>& 
 }
 
 // All rows of the columns of one tile, which starts at row 0. One vector leaves registers for more
-// rows than several; tiles are of nearly equal height, because low ones are slow.
+// rows than several; tiles are of nearly equal height, because low ones are slow. `first`: no
+// columns were computed before, so that rows of A may come from memory. If they are adjacent, a
+// tile fetches those of the next.
 template <typename V, int Count, typename T>
-void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile) {
+void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile, bool first) {
   constexpr int kRows = Count > 1 ? kMaxRows : kAccumulators < 14 ? kAccumulators : 14;
   constexpr bool kPacked = Count == kTileVectors;
   constexpr int64_t kLines = (kTileVectors * kLanes<T> + kLine<T> - 1) / kLine<T>;  // of a step
   const int64_t tiles = (g.m + kRows - 1) / kRows;
   const T* const next = kPacked && tiles >= kLines ? tile.next : nullptr;
+  const bool follows = kPacked && first && g.a_cs == 1 && g.nseg == 1 && g.a_rs == g.klen;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t rows = g.m / tiles + (t < g.m % tiles ? 1 : 0);
     if (kPacked && next != nullptr && t < kLines) {
@@ -182,6 +185,9 @@ void gemm_column(const GemmArgs<T>& g, GemmTile<T> tile) {
       gemm_rows<V, kRows, Count, kPacked ? Fetch::kNext : Fetch::kNothing>(rows, g, tile);
     } else if (kPacked && next == nullptr && t == 0 && reads_ahead(g)) {
       gemm_rows<V, kRows, Count, kPacked ? Fetch::kAhead : Fetch::kNothing>(rows, g, tile);
+    } else if (follows) {
+      tile.next = tile.a + rows * g.a_rs;
+      gemm_rows<V, kRows, Count, kPacked ? Fetch::kNext : Fetch::kNothing>(rows, g, tile);
     } else {
       gemm_rows<V, kRows, Count, Fetch::kNothing>(rows, g, tile);
     }
@@ -235,13 +241,13 @@ void gemm(const GemmArgs<T>& g) {
         columns - (vectors - 1) * kLanes<T>,
         g.b_next != nullptr && columns < g.n - j ? g.b + (j / nr + 1) * g.b_panel : g.b_next};
     if (columns <= Half<T>::kCount) {
-      gemm_column<Half<T>, 1>(g, tile);
+      gemm_column<Half<T>, 1>(g, tile, j == 0);
     } else if (vectors == 1) {
-      gemm_column<Whole<T>, 1>(g, tile);
+      gemm_column<Whole<T>, 1>(g, tile, j == 0);
     } else if (vectors == 2) {
-      gemm_column<Whole<T>, 2>(g, tile);
+      gemm_column<Whole<T>, 2>(g, tile, j == 0);
     } else {
-      gemm_column<Whole<T>, kTileVectors>(g, tile);
+      gemm_column<Whole<T>, kTileVectors>(g, tile, j == 0);
     }
   }
 }
