@@ -15,7 +15,9 @@ constexpr int64_t kBlockBytes = 512 * 1024;
 // cut.
 constexpr int64_t kLargeKernelBytes = 8 << 20, kSharedKernelBytes = 2 << 20;
 constexpr int64_t kSharedBytes = 12 << 20;
-constexpr int64_t kTasks = 16;       // enough for some threads to end together
+// Enough for some threads to end together; where frequencies are shared, tasks of more tiles read
+// less of the kernel.
+constexpr int64_t kTasks = 16, kSharedTasks = 8;
 constexpr int64_t kTileRows = 14;    // of the tallest register tile
 constexpr int64_t kMostTiles = 112;  // of a block
 
@@ -165,7 +167,8 @@ WinogradBlocks task_blocks(const WinogradGrid& g, int64_t tiles, int64_t nr, int
   const int64_t parts = ceil_div(g.out_c, columns);
   const int64_t most = std::max(
       kTileRows, std::min(kBlockBytes / (cell * ((shared ? 0 : g.in_c) + columns)), kMostTiles));
-  const int64_t wanted = std::min(ceil_div(kTasks, parts), ceil_div(tiles, kTileRows));
+  const int64_t wanted =
+      std::min(ceil_div(shared ? kSharedTasks : kTasks, parts), ceil_div(tiles, kTileRows));
   return {ceil_div(tiles, std::max(ceil_div(tiles, most), wanted)), columns, shared};
 }
 
