@@ -16,9 +16,10 @@
 namespace pyframe {
 namespace {
 
-// Plans of less work are through on one thread before the other has its first barrier behind it;
-// with more of it lanes of rows are many, and the weights' way is short against the products.
-constexpr int64_t kLeastWork = 1500000, kMostWork = 8000000;
+// A step of less work is quicker on one thread (some 25 us against a dozen barriers); with more of
+// it there are more than two lanes for more than two threads. With more rows activations outweigh
+// weights, and lanes move less (bench/NOTES.md).
+constexpr int64_t kLeastWork = 1200000, kMostWork = 8000000, kMostRows = 64;
 
 }  // namespace
 
@@ -28,7 +29,7 @@ bool PlanBuilder::cuts_columns(int64_t total, int64_t in_columns) const {
   for (size_t n = 0; n < nodes_.size(); ++n)
     updates = updates || (kept_[n] && nodes_[n].def->effect);
   return updates && graph_.has_backward() && total >= kLeastWork && total < kMostWork &&
-         in_columns >= total / 4 * 3;
+         plan_.batch_ <= kMostRows && in_columns >= total / 4 * 3;
 }
 
 // Finds the tensors that are written and read in parts of their columns. Their rows begin at
