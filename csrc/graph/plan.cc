@@ -184,8 +184,8 @@ void Plan::run_task(const Segment& segment, int64_t task, Call& call, double* sp
     for (int s : segment.steps) {
       const Step& step = steps_[static_cast<size_t>(s)];
       if (step.effect && no_effects) continue;
-      // Small tasks run with the last part.
-      if (step.partition == Partition::kTasks && task < kColumnParts - 1) continue;
+      // Small tasks run with part 0, the smaller one.
+      if (step.partition == Partition::kTasks && task > 0) continue;
       call.begin = step.partition == Partition::kTasks ? 0 : task;
       call.end = call.begin + 1;
       call_step(s, call, spent);

@@ -244,6 +244,15 @@ void gemm(const GemmArgs<T>& g) {
       gemm_column<Half<T>, 1>(g, tile, j == 0);
     } else if (vectors == 1) {
       gemm_column<Whole<T>, 1>(g, tile, j == 0);
+    } else if (kLanes<T> > Half<T>::kCount && vectors == 2 && tile.last <= Half<T>::kCount) {
+      // One and a half: a whole second vector would cost more than reading A twice.
+      GemmTile<T> whole = tile, half = tile;
+      whole.last = kLanes<T>;
+      half.b += kLanes<T>;
+      half.c += kLanes<T>;
+      if (half.bias != nullptr) half.bias += kLanes<T>;
+      gemm_column<Whole<T>, 1>(g, whole, j == 0);
+      gemm_column<Half<T>, 1>(g, half, false);
     } else if (vectors == 2) {
       gemm_column<Whole<T>, 2>(g, tile, j == 0);
     } else {
