@@ -27,7 +27,7 @@ void assign(Variable& v, const py::object& like) {
   check(shape == v.spec().shape, "variable '", v.name(), "' has the shape ",
         to_string(v.spec().shape), ". Received: ", to_string(shape));
   SourceType type;
-  const py::array source = contiguous(value, "the new value of variable '" + v.name() + "'", &type);
+  const py::array source = contiguous(value, "the new value of variable", v.name(), &type);
   const int64_t size = element_count(shape);
   gather_rows(type, static_cast<const char*>(source.data()), size, nullptr, 0, 1, v.spec().dtype,
               v.data());
@@ -53,7 +53,7 @@ double item(const Variable& v) {
 
 bool has_nan(const py::array& array) {
   SourceType type;
-  const py::array values = contiguous(array, "the array", &type);
+  const py::array values = contiguous(array, "the array", {}, &type);
   if (values.size() == 0 || (type != SourceType::kF32 && type != SourceType::kF64)) return false;
   const py::gil_scoped_release release;
   const int64_t n = values.size();
@@ -66,7 +66,7 @@ TensorId add_constant(Graph& graph, const py::object& like) {
   const py::array value = py::array::ensure(like);
   if (!value) throw py::error_already_set();
   SourceType type;
-  const py::array source = contiguous(value, "a constant", &type);
+  const py::array source = contiguous(value, "a constant", {}, &type);
   const DType dtype = type == SourceType::kF32   ? DType::kF32
                       : type == SourceType::kF64 ? DType::kF64
                                                  : DType::kI32;

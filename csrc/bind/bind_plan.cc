@@ -18,17 +18,19 @@ struct Arrays {
     keep.reserve(count);
     for (size_t i = 0; i < count; ++i) {
       const Shape& expected = plan.input_specs()[i].shape;
-      const std::string what = "input '" + plan.input_names()[i] + "'";
+      const std::string& name = plan.input_names()[i];
       const py::array array = py::array::ensure(arrays[i]);
       if (!array) throw py::error_already_set();
-      const Shape shape(array.shape(), array.shape() + array.ndim());
-      bool fits = shape.size() == expected.size();
-      for (size_t d = whole ? 0 : 1; fits && d < shape.size(); ++d) fits = shape[d] == expected[d];
-      check(fits, what, " expects the shape ", to_string(expected),
-            ". Received: ", to_string(shape));
+      const py::ssize_t* shape = array.shape();
+      bool fits = array.ndim() == static_cast<py::ssize_t>(expected.size());
+      for (size_t d = whole ? 0 : 1; fits && d < expected.size(); ++d)
+        fits = shape[d] == expected[d];
+      if (!fits)
+        throw Error(cat("input '", name, "' expects the shape ", to_string(expected),
+                        ". Received: ", to_string(Shape(shape, shape + array.ndim()))));
       SourceType type;
-      keep.push_back(contiguous(array, what, &type));
-      inputs.push_back({keep.back().data(), type, shape.empty() ? 1 : shape[0]});
+      keep.push_back(contiguous(array, "input", name, &type));
+      inputs.push_back({keep.back().data(), type, expected.empty() ? 1 : shape[0]});
     }
   }
 };

@@ -56,10 +56,13 @@ Attrs attrs_from(const py::dict& dict) {
   return attrs;
 }
 
-py::array contiguous(const py::array& array, const std::string& what, SourceType* type) {
-  const char kind = array.dtype().kind();
-  const py::ssize_t size = array.itemsize();
-  const bool native = array.dtype().attr("isnative").cast<bool>();
+py::array contiguous(const py::array& array, const char* what, const std::string& name,
+                     SourceType* type) {
+  const auto called = [&] { return name.empty() ? std::string(what) : cat(what, " '", name, "'"); };
+  const py::dtype dtype = array.dtype();
+  const char kind = dtype.kind();
+  const py::ssize_t size = dtype.itemsize();
+  const char order = dtype.byteorder();  // of bytes '|'
   if (kind == 'f' && size == 4)
     *type = SourceType::kF32;
   else if (kind == 'f' && size == 8)
@@ -73,9 +76,10 @@ py::array contiguous(const py::array& array, const std::string& what, SourceType
   else if (kind == 'b')
     *type = SourceType::kBool;
   else
-    throw Error(cat(what, " has the dtype ", py::str(array.dtype()).cast<std::string>(),
+    throw Error(cat(called(), " has the dtype ", py::str(dtype).cast<std::string>(),
                     "; use float32, float64, int32, int64, uint8 or bool (x.astype('float32'))"));
-  check(native, what, " is not in native byte order; use x.astype('float32')");
+  if (order != '=' && order != '|' && !dtype.attr("isnative").cast<bool>())
+    throw Error(cat(called(), " is not in native byte order; use x.astype('float32')"));
   const auto flags = array.flags();
   const bool aligned = (flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
   if ((flags & py::array::c_style) != 0 && aligned) return array;
