@@ -18,6 +18,7 @@ constexpr int64_t kLaneRows = 64;
 constexpr int64_t kPackRows = 12;
 // Columns from which on a product that packs its weights copies rows of x that share few sets.
 constexpr int64_t kPackedColumns = 64;
+constexpr int64_t kPackedDepth = 512;  // rows of weights that it packs at a time
 // Weights above this size are worth sharing between many rows once they are in the cache.
 constexpr int64_t kHeavyWeights = 16384;
 // Weights above this size leave the cache: they should pass through it once a step, not once a
@@ -99,9 +100,9 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   const int64_t rows = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
   const int64_t ldx = l.pitch(x), ldy = l.pitch(y);
   // Wide enough that w is read in runs.
-  const int64_t group = std::clamp(round_up(ceil_div(n, 16), nr), round_up(int64_t{64}, nr),
+  const int64_t group = std::clamp(round_up(ceil_div(n, 8), nr), round_up(int64_t{64}, nr),
                                    round_up(int64_t{256}, nr));
-  const int64_t block = gemm_block_k(k, kGemmBothBlockK);
+  const int64_t block = gemm_block_k(k, kPackedDepth);
   const bool has_bias = bias != kNoTensor;
   const GemmCopy copy = GemmCopy::of(*kernel, group, block, ldx, 1, kPackedColumns);
   std::vector<Operand> operands = {read_whole(x), read_whole(w), write_whole(y)};
