@@ -94,7 +94,7 @@ void lower_stream(Lowering& l, TensorId x, TensorId w, TensorId bias, const Dens
 // task packs a block of its columns and multiplies with it while it is in the cache.
 template <typename T>
 void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const DenseShape& s,
-                   int64_t rs, int64_t cs, TensorId y) {
+                   TensorId y) {
   const KernelTable<T>* kernel = &kernels<T>();
   const RowEpilogue<T> epilogue(l.epilogue());
   const int64_t rows = s.rows(), k = s.k, n = s.n, nr = kernel->nr;
@@ -114,7 +114,7 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
             for (int64_t begin = 0; begin < k; begin += block) {
               const int64_t depth = std::min(block, k - begin);
               const bool last = begin + depth == k;
-              kernel->pack_b(c.at<T>(1) + begin * rs + j * cs, rs, cs, depth, columns, panels);
+              kernel->pack_b(c.at<T>(1) + begin * n + j, n, 1, depth, columns, panels);
               gemm_blocked(*kernel, rows, columns, depth, c.at<T>(0) + begin, ldx, 1,
                            GemmB<T>::packed(panels, depth, nr), c.at<T>(2) + j, ldy, begin > 0,
                            last && has_bias ? c.at<T>(3) + j : nullptr, last && epilogue.relu, copy,
@@ -123,6 +123,28 @@ void lower_packing(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
             for (int64_t i = 0; i < rows; ++i) epilogue.apply(c.at<T>(2) + i * ldy + j, columns);
           })
       .workspace = copy.bytes + static_cast<size_t>(block * group) * sizeof(T);
+}
+
+// dx = dy w^T as the transposed of w dy^T, for weights that are read once: w is used as it lies,
+// and what is transposed are the few rows of dy and dx.
+template <typename T>
+void lower_turned(Lowering& l, TensorId dy, TensorId w, const DenseShape& s, TensorId dx) {
+  const KernelTable<T>* kernel = &kernels<T>();
+  const int64_t rows = s.rows(), k = s.k, n = s.n, ldx = l.pitch(dx);
+  const TensorId b = lower_pack(l, dy, k, rows, 1, l.pitch(dy));
+  const int64_t group = std::clamp<int64_t>(ceil_div(n, 16), 64, 128);
+  const GemmCopy copy = GemmCopy::of(*kernel, rows, k, k, 1, kPackedColumns);
+  l.tasks(l.def().name.c_str(), ceil_div(n, group), {read_whole(b), read_whole(w), write_whole(dx)},
+          rows * k * n,
+          [=](const Call& c) {
+            T* turned = reinterpret_cast<T*>(c.workspace + copy.bytes);
+            const int64_t j = c.begin * group, columns = std::min(n, c.end * group) - j;
+            gemm_blocked(*kernel, columns, rows, k, c.at<T>(1) + j * k, k, 1,
+                         GemmB<T>::packed(c.at<T>(0), k, kernel->nr), turned, rows, false, nullptr,
+                         false, copy, c.workspace);
+            kernel->deinterleave(turned, columns, columns, rows, c.at<T>(2) + j, ldx);
+          })
+      .workspace = copy.bytes + static_cast<size_t>(group * rows) * sizeof(T);
 }
 
 // y = x B (+ bias, epilogue) with B(k, n) = w[k * rs + n * cs]; used for y = x w and dx = dy w^T.
@@ -134,7 +156,7 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
   if (cs == 1 && rows <= kStreamRows && s.k * s.n > kStreamedWeights)
     return lower_stream<T>(l, x, w, bias, s, y);
   if (streams_weights(l, s) && rows >= kPackRows && !l.is_fixed(w))
-    return lower_packing<T>(l, x, w, bias, s, rs, cs, y);
+    return cs == 1 ? lower_packing<T>(l, x, w, bias, s, y) : lower_turned<T>(l, x, w, s, y);
   const bool plain = cs == 1 && (rows < kPackRows || (s.k * s.n <= kHeavyWeights));
   const TensorId b = plain ? w : lower_pack(l, w, s.k, s.n, rs, cs);
   const int64_t nr = kernel->nr;

@@ -267,6 +267,7 @@ def conv2d() -> Cases:
     yield conv_case((1, 13, 14, 40), (5, 3), 210, True)  # one image shared by many threads
     yield conv_case((24, 4, 3, 520), (1, 1), 530, True)  # one product over all images
     yield conv_case((24, 4, 3, 520), (1, 1), 530, False, (2, 2))
+    yield conv_case((24, 2, 1, 530), (1, 1), 520, False)  # gradient of the input turned
     # Small maps with many weights: products across images.
     yield conv_case((7, 2, 2, 170), (3, 3), 180, True)
     yield conv_case((9, 3, 4, 90), (5, 5), 118, False, (2, 1))
