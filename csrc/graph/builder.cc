@@ -232,8 +232,11 @@ void PlanBuilder::rows_on_demand() {
   }
 }
 
-void PlanBuilder::lower() {
-  int64_t total = 0, in_columns = 0;
+void PlanBuilder::count_work() {
+  plan_.work_ = work_;
+  plan_.column_work_ = column_work_;
+  if (work_ >= 0) return;
+  plan_.work_ = plan_.column_work_ = 0;
   for (size_t n = 0; n < nodes_.size(); ++n) {
     if (!kept_[n]) continue;
     const Node& node = nodes_[n];
@@ -243,14 +246,16 @@ void PlanBuilder::lower() {
         node.def->work != nullptr
             ? node.def->work({*node.def, node.attrs, specs})
             : element_count(plan_.tensors_[static_cast<size_t>(node.outputs[0])].spec.shape);
-    total += work;
-    if (node.def->column_inputs != 0) in_columns += work;
+    plan_.work_ += work;
+    if (node.def->column_inputs != 0) plan_.column_work_ += work;
   }
-  if (work_ >= 0) total = work_;
-  plan_.work_ = total;
-  plan_.columns_ = cuts_columns(total, in_columns);
+}
+
+void PlanBuilder::lower() {
+  count_work();
+  plan_.columns_ = cuts_columns();
   if (plan_.columns_) mark_columns();
-  Lowering lowering(plan_.tensors_, plan_.steps_, total, plan_.batch_, plan_.columns_);
+  Lowering lowering(plan_.tensors_, plan_.steps_, plan_.work_, plan_.batch_, plan_.columns_);
 
   for (size_t i = 0; i < graph_.input_ids().size(); ++i) {
     const TensorId id = graph_.input_ids()[i];

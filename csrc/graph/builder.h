@@ -14,7 +14,7 @@ class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, const Graph& graph, const std::vector<TensorId>& outputs,
               const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
-              int recompute_level, int64_t work, bool join_in_place)
+              int recompute_level, int64_t work, int64_t column_work, bool join_in_place)
       : plan_(plan),
         graph_(graph),
         outputs_(outputs),
@@ -22,6 +22,7 @@ class PlanBuilder {
         changing_(changing),
         recompute_level_(recompute_level),
         work_(work),
+        column_work_(column_work),
         join_in_place_(join_in_place) {}
 
   void build();
@@ -38,7 +39,8 @@ class PlanBuilder {
   void fuse();            // elementwise functions into their producers
   void rows_on_demand();  // producers of rows into what reads these
   void place_joined();    // inputs of concatenations into their results
-  bool cuts_columns(int64_t total, int64_t in_columns) const;
+  void count_work();
+  bool cuts_columns() const;
   void mark_columns();  // tensors in parts of their columns
   void lower();         // nodes to steps
   void wait_for(Step& step, const Node& node) const;
@@ -58,7 +60,7 @@ class PlanBuilder {
   const std::vector<Shape>& input_shapes_;
   const std::vector<TensorId>& changing_;
   const int recompute_level_;
-  const int64_t work_;  // of the plan, -1: to be counted
+  const int64_t work_, column_work_;  // of the plan, -1: to be counted
   const bool join_in_place_;
   std::vector<Node> nodes_;
   std::vector<Epilogue> epilogues_;     // storage of fused functions

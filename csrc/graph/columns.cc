@@ -24,12 +24,13 @@ constexpr int64_t kLeastWork = 1200000, kMostWork = 8000000, kMostRows = 64;
 }  // namespace
 
 // Whether this is a training step whose work is nearly all in products that can be cut so.
-bool PlanBuilder::cuts_columns(int64_t total, int64_t in_columns) const {
+bool PlanBuilder::cuts_columns() const {
+  const int64_t total = plan_.work_;
   bool updates = false;
   for (size_t n = 0; n < nodes_.size(); ++n)
     updates = updates || (kept_[n] && nodes_[n].def->effect);
   return updates && graph_.has_backward() && total >= kLeastWork && total < kMostWork &&
-         plan_.batch_ <= kMostRows && in_columns >= total / 4 * 3;
+         plan_.batch_ <= kMostRows && plan_.column_work_ >= total / 4 * 3;
 }
 
 // Finds the tensors that are written and read in parts of their columns. Their rows begin at

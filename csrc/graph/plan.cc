@@ -67,13 +67,15 @@ struct Plan::Running {
 Plan::Plan(const Graph& graph, const std::vector<TensorId>& outputs,
            const std::vector<Shape>& input_shapes, const std::vector<TensorId>& changing,
            size_t memory_limit, std::optional<bool> join_in_place) {
-  // What is computed again does not count as work: that decides how sums are cut in lanes.
-  int64_t work = -1;
+  // What is computed again does not count as work: that decides how sums are cut.
+  int64_t work = -1, column_work = -1;
   bool join = join_in_place.value_or(false);
   const auto build = [&](int level) {
     static_cast<PlanData&>(*this) = PlanData();
-    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work, join).build();
+    PlanBuilder(*this, graph, outputs, input_shapes, changing, level, work, column_work, join)
+        .build();
     work = work_;
+    column_work = column_work_;
     return arena_bytes_;
   };
   build(0);

@@ -69,9 +69,9 @@ struct PlanData {
   std::vector<int64_t> staged_offset_;  // of what only the prologue itself reads
   size_t staged_bytes_ = 0;
   size_t arena_bytes_ = 0, local_bytes_ = 0, workspace_bytes_ = 0;
-  int64_t work_ = 0;
-  int64_t batch_ = 1;     // rows of one step
-  bool columns_ = false;  // products are cut in parts of their columns
+  int64_t work_ = 0, column_work_ = 0;  // all, and what can be cut in columns
+  int64_t batch_ = 1;                   // rows of one step
+  bool columns_ = false;                // products are cut in parts of their columns
   // Inputs and outputs that are cut in batches; others are the same in every step.
   std::vector<bool> batched_inputs_, batched_outputs_;
 };

@@ -195,6 +195,18 @@ def test_a_loss_that_is_not_finite_changes_nothing() -> None:
         np.testing.assert_array_equal(got, want)
 
 
+def test_what_is_computed_again_has_the_same_bits() -> None:
+    x, target = make_data(32)
+    nets = [make_mlp(dropout=0.25), make_mlp(dropout=0.25)]
+    for net, limit in zip(nets, (None, 1), strict=True):
+        shapes = [x.shape, target.shape]
+        plan = net.graph.compile([net.loss], shapes, memory_limit=limit)
+        assert "columns in" in plan.describe()
+        plan.run([x, target])
+    for got, want in zip(nets[0].weights(), nets[1].weights(), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_what_is_cut_in_columns() -> None:
     """Neither the smallest networks nor large ones, and training alone."""
     assert "columns in" in make_mlp().plan(32).describe()
