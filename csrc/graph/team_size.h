@@ -25,7 +25,7 @@ class TeamSize {
   int64_t until_next(int64_t steps) const {
     if (most_ == 1) return steps;
     const double step = serial_left_ > 0 ? serial_ : step_;
-    const double seconds = serial_left_ > 0 ? serial_left_ : kLookAgain;
+    const double seconds = serial_left_ > 0 ? serial_left_ : proven() ? kLookAgain : kShortLook;
     if (step == 0) return 1;
     return std::clamp(static_cast<int64_t>(std::min(seconds / step, 1e6)), int64_t{1}, steps);
   }
@@ -37,18 +37,20 @@ class TeamSize {
       serial_left_ -= seconds;
       return;
     }
-    const bool unknown = serial_ == 0 && ++runs_ > kWarmUp;
     step_ = step;
-    const bool slow = serial_ > 0 && step > serial_;
-    slow_ = slow ? slow_ + 1 : 0;
-    slow_seconds_ = slow ? slow_seconds_ + seconds : 0;
-    if (unknown || (slow_ >= kSlowRuns && slow_seconds_ >= kSlowSeconds)) {
-      slow_ = 0;
-      slow_seconds_ = 0;
-      // The first look at one thread, or the second thread is more hindrance than help.
+    if (serial_ == 0) {
+      if (++runs_ > kWarmUp) serial_left_ = patience_;  // the first look at one thread
+      return;
+    }
+    const double saved = seconds * (serial_ / step - 1);
+    saved_ += saved;
+    lost_ = std::max(0.0, lost_ - saved);
+    if (lost_ > std::max(kWakeUp, (proven() ? kMostLost : kMostLostInLook) * serial_)) {
+      // The other threads are more hindrance than help.
       serial_left_ = patience_;
-      if (!unknown) patience_ = std::min(2 * patience_, kLongest);
-    } else if (step < kGood * serial_) {
+      patience_ = std::min(2 * patience_, kLongest);
+      lost_ = saved_ = 0;
+    } else if (proven()) {
       patience_ = kShortest;
     }
   }
@@ -56,23 +58,26 @@ class TeamSize {
  private:
   explicit TeamSize(int most) : most_(most) {}
 
+  // Beside another program steps are quick and slow in turns: one quick step proves nothing.
+  bool proven() const { return saved_ > std::max(kProof, kProofSteps * serial_); }
+
   static constexpr int kWarmUp = 2;  // runs that touch memory for the first time tell nothing
-  // The first runs after a pause may be slow: threads asleep, caches full of other data.
-  static constexpr int kSlowRuns = 2;
-  static constexpr double kSlowSeconds = 0.0005;
-  static constexpr double kGood = 0.8;
+  // Seconds that may be lost against one thread before that is tried again, and the same in steps
+  // of one thread. Threads that fell asleep need up to a millisecond to come back.
+  static constexpr double kWakeUp = 0.001, kMostLost = 1.5, kMostLostInLook = 0.5;
+  static constexpr double kProof = 0.005, kProofSteps = 4;  // what must be saved first
   // Seconds of running on one thread before the next look at two; the look itself costs a time
-  // slice or two, some 10 ms, when a core is still taken.
-  static constexpr double kShortest = 0.002, kLongest = 0.1;
-  static constexpr double kLookAgain = 0.05;  // seconds of running on all threads
+  // slice, some 10 ms, when a core is still taken.
+  static constexpr double kShortest = 0.002, kLongest = 0.25;
+  static constexpr double kLookAgain = 0.05, kShortLook = 0.002;  // seconds on all threads
 
   int most_ = 0;
   int runs_ = 0;
-  int slow_ = 0;  // runs on all threads, one after the other, that were slower than on one
-  double slow_seconds_ = 0;  // that they took
-  double step_ = 0;          // seconds a step on all threads, in the last run
-  double serial_ = 0;        // seconds a step on one thread, quickest of late
-  double serial_left_ = 0;   // seconds still to run on one thread
+  double lost_ = 0;         // seconds against one thread, of late
+  double saved_ = 0;        // the opposite, since the last look at two threads began
+  double step_ = 0;         // seconds a step on all threads, in the last run
+  double serial_ = 0;       // seconds a step on one thread, quickest of late
+  double serial_left_ = 0;  // seconds still to run on one thread
   double patience_ = kShortest;
 };
 
