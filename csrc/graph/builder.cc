@@ -273,13 +273,15 @@ void PlanBuilder::lower() {
     }
     const bool batched = plan_.batched_inputs_[i];
     if (lowering.by_columns(id)) {
-      const int64_t rows = spec.shape[0], pitch = lowering.pitch(id);
+      const int64_t rows = spec.shape[0], pitch = lowering.pitch(id),
+                    plane = lowering.part_stride(id) * static_cast<int64_t>(dtype_size(dtype));
       lowering.columns("input", {write_columns(id)}, size, [=](const Call& c) {
         const Binding::Input& in = c.binding->inputs[i];
         const int64_t* index = batched ? c.binding->index : nullptr;
         const int64_t base = index != nullptr ? c.binding->index_base : 0;
         gather_columns(static_cast<SourceType>(in.type), in.data, row, column_part(row, c.begin),
-                       index, batched ? c.first_row - base : 0, rows, dtype, c.at<char>(0), pitch);
+                       index, batched ? c.first_row - base : 0, rows, dtype,
+                       c.at<char>(0) + c.begin * plane, pitch);
       });
       continue;
     }

@@ -41,6 +41,7 @@ class PlanBuilder {
   void place_joined();    // inputs of concatenations into their results
   void count_work();
   bool cuts_columns() const;
+  bool is_cut(const Node& node, const std::vector<TensorSpec>& specs) const;
   void mark_columns();  // tensors in parts of their columns
   void lower();         // nodes to steps
   void wait_for(Step& step, const Node& node) const;

@@ -33,6 +33,20 @@ bool PlanBuilder::cuts_columns() const {
          plan_.batch_ <= kMostRows && plan_.column_work_ >= total / 4 * 3;
 }
 
+bool PlanBuilder::is_cut(const Node& node, const std::vector<TensorSpec>& specs) const {
+  const auto tensor = [&](TensorId id) -> const PlanTensor& {
+    return plan_.tensors_[static_cast<size_t>(id)];
+  };
+  const OpDef& def = *node.def;
+  if (def.column_inputs == 0) return false;
+  if (def.fits_columns != nullptr)
+    return def.fits_columns({def, node.attrs, specs}, plan_.batch_, tensor(node.inputs[1]).fixed);
+  bool cut = tensor(node.outputs[0]).by_columns;
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    cut = cut && (!(def.column_inputs >> i & 1) || tensor(node.inputs[i]).by_columns);
+  return cut;
+}
+
 // Finds the tensors that are written and read in parts of their columns. Their rows begin at
 // multiples of a cache line.
 void PlanBuilder::mark_columns() {
@@ -66,10 +80,31 @@ void PlanBuilder::mark_columns() {
         tensor.view_of != kNoTensor || tensor.readers == 0 || tensor.spec.shape[1] < 32)
       continue;
     tensor.by_columns = true;
+  }
+  // Where each part reads its own columns alone, the parts lie apart: the hardware prefetches what
+  // lies behind a part's columns, and would take these lines from the core that writes them.
+  std::vector<bool> apart(count, false);
+  for (TensorId id : graph_.input_ids()) apart[at(id)] = true;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    const Node& node = nodes_[n];
+    if (!kept_[n]) continue;
+    const bool cut = is_cut(node, specs(node));
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (node.def->reads(i) && !(cut && node.def->own_columns >> std::min<size_t>(i, 31) & 1))
+        apart[at(node.inputs[i])] = false;
+    if (cut) apart[at(node.outputs[0])] = true;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    PlanTensor& tensor = plan_.tensors_[i];
+    if (!tensor.by_columns) continue;
     const int64_t line = 64 / static_cast<int64_t>(dtype_size(tensor.spec.dtype));
-    if (tensor.spec.shape[1] % line == 0) continue;
+    if (tensor.spec.shape[1] % line == 0 && !apart[i]) continue;
     TensorSpec wide = tensor.spec;
     wide.shape[1] = round_up(wide.shape[1], line);
+    if (apart[i]) {
+      tensor.part_stride = wide.shape[0] * wide.shape[1];
+      wide.shape[0] *= kColumnParts;
+    }
     tensor.view_of = static_cast<TensorId>(plan_.tensors_.size());
     plan_.tensors_.push_back({wide});
   }

@@ -77,6 +77,9 @@ TensorId Lowering::part_temp(const TensorSpec& spec) {
 
 Step& Lowering::add(const char* name, Partition partition, int64_t extent,
                     std::vector<Operand> operands, int64_t work, std::unique_ptr<Kernel> kernel) {
+  for (const Operand& operand : operands)
+    check(operand.part == Part::kColumns || tensors_[operand.tensor].part_stride == 0,
+          "internal error: ", name, " cannot take parts in planes of their own");
   Step step;
   step.name = name;
   step.kernel = std::move(kernel);

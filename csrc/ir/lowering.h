@@ -157,6 +157,9 @@ struct PlanTensor {
   int readers = 0;                // operators and plan outputs that read it
   bool fixed = false;             // a function of variables that the plan does not change
   bool by_columns = false;        // written and read in parts of its columns
+  // Of a tensor whose parts lie in planes of their own, as high and wide as all: elements from one
+  // plane to the next.
+  int64_t part_stride = 0;
   // A view: columns of the last axis of another tensor, from view_column on.
   TensorId view_of = kNoTensor;
   int64_t view_column = 0;
@@ -216,6 +219,7 @@ class Lowering {
   int64_t view_column(TensorId id) const { return tensors_[id].view_column; }
   bool cuts_columns() const { return columns_; }
   bool by_columns(TensorId id) const { return tensors_[id].by_columns; }
+  int64_t part_stride(TensorId id) const { return tensors_[id].part_stride; }
   // How a column step that needs its own columns alone reads a tensor.
   Operand read_own(TensorId id) const { return by_columns(id) ? read_columns(id) : read_whole(id); }
   // Of an operator that is two (OpDef::with_rows): the epilogue of the first.

@@ -100,6 +100,11 @@ struct OpDef {
   // Which of its inputs it can take in parts of their columns, if it can be cut so itself: bit i
   // for input i. Its result is in such parts then (see Lowering::columns).
   uint32_t column_inputs = 0;
+  // Of which of them each part reads its own columns alone.
+  uint32_t own_columns = 0;
+  // Whether it is cut, for the inputs of a plan with batches of so many rows; input 1 may be a
+  // kernel that is the same in every run. Null: if all column inputs and the result are in parts.
+  bool (*fits_columns)(const OpContext& context, int64_t batch, bool fixed_kernel) = nullptr;
   // Puts its inputs side by side along the attribute `axis`, or hands out number `piece` of what
   // was put together so (inputs: the whole, then all pieces for their shapes).
   bool joins = false, splits = false;

@@ -204,7 +204,7 @@ void lower_product(Lowering& l, TensorId x, TensorId w, TensorId bias, const Den
 void lower(Lowering& l) {
   const DenseShape s = dense_shape(l.x_shape(0), l.x_shape(1));
   const TensorId bias = l.count() == 3 ? l.x(2) : kNoTensor;
-  if (fits_columns(l, l.x(1), s)) return lower_dense_columns(l, l.x(0), l.x(1), bias, l.y(), s);
+  if (is_cut_in_columns(l)) return lower_dense_columns(l, l.x(0), l.x(1), bias, l.y(), s);
   lower_dense_product(l, l.x(0), l.x(1), bias, l.y(), s);
 }
 
@@ -227,8 +227,7 @@ int64_t work_grad_input(const OpContext& c) { return element_count(c.shape(0)) *
 void lower_grad_input(Lowering& l) {
   const Shape w = l.x_shape(1);
   const DenseShape s = dense_shape(l.x_shape(0), {w[1], w[0]});
-  if (fits_columns(l, l.x(1), s))
-    return lower_dense_grad_input_columns(l, l.x(0), l.x(1), l.y(), s);
+  if (is_cut_in_columns(l)) return lower_dense_grad_input_columns(l, l.x(0), l.x(1), l.y(), s);
   lower_dense_grad_input(l, l.x(0), l.x(1), l.y(), s);
 }
 
@@ -307,8 +306,7 @@ void lower_grad_kernel_of(Lowering& l, TensorId x, TensorId dy, TensorId result,
 
 void lower_grad_kernel(Lowering& l) {
   const DenseShape s = dense_shape(l.x_shape(0), l.y_shape());
-  if (fits_columns(l, l.y(), s))
-    return lower_dense_grad_kernel_columns(l, l.x(0), l.x(1), l.y(), s);
+  if (is_cut_in_columns(l)) return lower_dense_grad_kernel_columns(l, l.x(0), l.x(1), l.y(), s);
   lower_dense_grad_kernel(l, l.x(0), l.x(1), l.y(), s);
 }
 
@@ -356,7 +354,8 @@ bool register_all() {
   def.gradient = gradient;
   def.work = work;
   def.takes_epilogue = true;
-  def.column_inputs = 1;
+  def.column_inputs = def.own_columns = 1;
+  def.fits_columns = fits_columns_of_kernel;
   def.folds_channels = true;
   def.pitched_inputs = 1;
   def.pitched_output = true;
@@ -370,6 +369,7 @@ bool register_all() {
   input.work = work_grad_input;
   input.internal = true;
   input.column_inputs = 1;
+  input.fits_columns = fits_columns_of_kernel;
   input.pitched_inputs = 1;
   input.pitched_output = true;
   register_op(input);
@@ -382,6 +382,8 @@ bool register_all() {
   kernel.work = work_grad_kernel;
   kernel.internal = true;
   kernel.column_inputs = 3;
+  kernel.own_columns = 1;
+  kernel.fits_columns = fits_columns_of_gradient;
   kernel.pitched_inputs = 3;
   register_op(kernel);
 

@@ -28,9 +28,14 @@ void lower_dense_grad_input(Lowering& l, TensorId dy, TensorId w, TensorId dx, c
 void lower_dense_grad_kernel(Lowering& l, TensorId x, TensorId dy, TensorId dw,
                              const DenseShape& s);
 
-// The same by columns, for a kernel w (of its gradient dw) whose parts of axis 0 stay where they
+// OpDef::fits_columns of the product and of dx (inputs dy, w), and of dw (inputs x, dy).
+bool fits_columns_of_kernel(const OpContext& c, int64_t batch, bool fixed);
+bool fits_columns_of_gradient(const OpContext& c, int64_t batch, bool fixed);
+// Whether these say so of the operator being lowered.
+bool is_cut_in_columns(const Lowering& l);
+
+// The same products by columns: the parts of axis 0 of the kernel (or its gradient) stay where they
 // are.
-bool fits_columns(const Lowering& l, TensorId w, const DenseShape& s);
 void lower_dense_columns(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId y,
                          const DenseShape& s);
 void lower_dense_grad_input_columns(Lowering& l, TensorId dy, TensorId w, TensorId dx,

@@ -15,15 +15,16 @@ void lower_columns(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId 
   const KernelTable<T>* kernel = &kernels<T>();
   const int64_t rows = s.rows(), k = s.k, n = s.n, ldx = l.pitch(x), ldy = l.pitch(y);
   const char* name = l.def().name.c_str();
+  const int64_t px = l.part_stride(x), py = l.part_stride(y);
   // Rows of whole cache lines, like those of y.
   const int64_t ld = round_up(n, 64 / static_cast<int64_t>(sizeof(T)));
   const TensorId shares = l.part_temp({{rows, ld}, l.dtype()});
   l.columns(name, {l.read_own(x), read_columns(w), write_lane(shares)}, rows * k * n,
             [=](const Call& c) {
               const Range own = column_part(k, c.begin);
-              gemm_blocked(*kernel, rows, n, own.size(), c.at<T>(0) + own.begin, ldx, 1,
-                           GemmB<T>::plain(c.at<T>(1) + own.begin * n, n, kernel->nr), c.at<T>(2),
-                           ld, false, nullptr, false);
+              gemm_blocked(*kernel, rows, n, own.size(), c.at<T>(0) + c.begin * px + own.begin, ldx,
+                           1, GemmB<T>::plain(c.at<T>(1) + own.begin * n, n, kernel->nr),
+                           c.at<T>(2), ld, false, nullptr, false);
             });
   const RowEpilogue<T> epilogue(l.epilogue());
   const bool has_bias = bias != kNoTensor;
@@ -38,7 +39,7 @@ void lower_columns(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId 
     if (has_bias) operands.push_back(read_columns(bias));
     l.columns("add_parts", std::move(operands), rows * n, [=](const Call& c) {
       const Range own = column_part(n, c.begin);
-      add(c, 0, rows, own, c.at<T>(1) + own.begin);
+      add(c, 0, rows, own, c.at<T>(1) + c.begin * py + own.begin);
     });
     return;
   }
@@ -54,7 +55,7 @@ void lower_grad_input_columns(Lowering& l, TensorId dy, TensorId w, TensorId dx,
                               const DenseShape& s) {
   const KernelTable<T>* kernel = &kernels<T>();
   const int64_t rows = s.rows(), depth = s.k, columns = s.n, ld_dy = l.pitch(dy),
-                ld_dx = l.pitch(dx);
+                ld_dx = l.pitch(dx), p_dx = l.part_stride(dx);
   int64_t widest = 0;
   for (int64_t p = 0; p < kColumnParts; ++p)
     widest = std::max(widest, column_part(columns, p).size());
@@ -65,8 +66,8 @@ void lower_grad_input_columns(Lowering& l, TensorId dy, TensorId w, TensorId dx,
               T* packed = reinterpret_cast<T*>(c.workspace);
               kernel->pack_b(c.at<T>(1) + own.begin * depth, 1, depth, depth, own.size(), packed);
               gemm_blocked(*kernel, rows, own.size(), depth, c.at<T>(0), ld_dy, 1,
-                           GemmB<T>::packed(packed, depth, kernel->nr), c.at<T>(2) + own.begin,
-                           ld_dx, false, nullptr, false);
+                           GemmB<T>::packed(packed, depth, kernel->nr),
+                           c.at<T>(2) + c.begin * p_dx + own.begin, ld_dx, false, nullptr, false);
             })
       .workspace = static_cast<size_t>(depth * round_up(widest, kernel->nr)) * sizeof(T);
 }
@@ -76,22 +77,37 @@ template <typename T>
 void lower_grad_kernel_columns(Lowering& l, TensorId x, TensorId dy, TensorId dw,
                                const DenseShape& s) {
   const KernelTable<T>* kernel = &kernels<T>();
-  const int64_t rows = s.rows(), k = s.k, n = s.n, ldx = l.pitch(x), ld_dy = l.pitch(dy);
+  const int64_t rows = s.rows(), k = s.k, n = s.n, ldx = l.pitch(x), ld_dy = l.pitch(dy),
+                px = l.part_stride(x);
   l.columns(l.def().name.c_str(), {l.read_own(x), read_whole(dy), write_columns(dw)}, rows * k * n,
             [=](const Call& c) {
               const Range own = column_part(k, c.begin);
-              gemm_blocked(*kernel, own.size(), n, rows, c.at<T>(0) + own.begin, 1, ldx,
-                           GemmB<T>::plain(c.at<T>(1), ld_dy, kernel->nr),
+              gemm_blocked(*kernel, own.size(), n, rows, c.at<T>(0) + c.begin * px + own.begin, 1,
+                           ldx, GemmB<T>::plain(c.at<T>(1), ld_dy, kernel->nr),
                            c.at<T>(2) + own.begin * n, n, false, nullptr, false);
             });
 }
 
+bool fits_columns(const Shape& x, int64_t batch, int64_t kernel_rows, bool fixed) {
+  constexpr int64_t kLeastRows = 8;
+  return x.size() == 2 && x[0] == batch && x[0] >= kLeastRows && kernel_rows >= 16 * kColumnParts &&
+         !fixed;
+}
+
 }  // namespace
 
-bool fits_columns(const Lowering& l, TensorId w, const DenseShape& s) {
-  constexpr int64_t kLeastRows = 8;
-  return l.cuts_columns() && s.per_lead == 1 && s.lead == l.batch() && s.lead >= kLeastRows &&
-         l.spec(w).shape[0] >= 16 * kColumnParts && !l.is_fixed(w);
+bool fits_columns_of_kernel(const OpContext& c, int64_t batch, bool fixed) {
+  return fits_columns(c.shape(0), batch, c.shape(1)[0], fixed);
+}
+
+bool fits_columns_of_gradient(const OpContext& c, int64_t batch, bool) {
+  return fits_columns(c.shape(0), batch, c.shape(0).back(), false);
+}
+
+bool is_cut_in_columns(const Lowering& l) {
+  const std::vector<TensorSpec> inputs = {l.spec(l.x(0)), l.spec(l.x(1))};
+  return l.cuts_columns() &&
+         l.def().fits_columns({l.def(), l.attrs(), inputs}, l.batch(), l.is_fixed(l.x(1)));
 }
 
 void lower_dense_columns(Lowering& l, TensorId x, TensorId w, TensorId bias, TensorId y,

@@ -53,14 +53,16 @@ void lower_grad(Lowering& l) {
     const TensorId dy = l.x(0), x = l.x(1), dx = l.y();
     if (l.by_columns(dy) && l.by_columns(x) && l.by_columns(dx)) {
       const int64_t rows = l.y_shape()[0], n = l.y_shape()[1];
+      const int64_t p_dy = l.part_stride(dy), px = l.part_stride(x), p_dx = l.part_stride(dx);
       const int64_t ld_dy = l.pitch(dy), ldx = l.pitch(x), ld_dx = l.pitch(dx);
       l.columns(l.def().name.c_str(), {read_columns(dy), read_columns(x), write_columns(dx)},
                 rows * n, [=](const Call& c) {
                   const T values[2] = {a0, a1};
                   const Range own = column_part(n, c.begin);
                   for (int64_t i = 0; i < rows; ++i)
-                    kernel(c.at<T>(0) + i * ld_dy + own.begin, c.at<T>(1) + i * ldx + own.begin,
-                           c.at<T>(2) + i * ld_dx + own.begin, own.size(), values);
+                    kernel(c.at<T>(0) + c.begin * p_dy + i * ld_dy + own.begin,
+                           c.at<T>(1) + c.begin * px + i * ldx + own.begin,
+                           c.at<T>(2) + c.begin * p_dx + i * ld_dx + own.begin, own.size(), values);
                 });
       return;
     }
@@ -108,9 +110,9 @@ bool register_all() {
     def.recomputable = false;
     def.pitched_inputs = 3;
     def.pitched_output = true;
-    def.column_inputs = 3;
+    def.column_inputs = def.own_columns = 3;
     register_op(def);
-    def.column_inputs = 0;
+    def.column_inputs = def.own_columns = 0;
   }
   return true;
 }
