@@ -32,9 +32,6 @@ class GradientTile {
   GradientTile(const KernelTable<T>* kernel, int64_t rows, int64_t m, int64_t n, int64_t ldx,
                int64_t ldy);
 
-  // Of a tile; those at the ends are smaller.
-  int64_t height() const { return height_; }
-  int64_t width() const { return width_; }
   int64_t tiles() const { return ceil_div(m_, height_) * tiles_n(); }
   size_t workspace() const;
 
@@ -53,9 +50,9 @@ class GradientTile {
 
   const KernelTable<T>* kernel_;
   int64_t m_, n_, ldx_, ldy_;
-  int64_t height_, width_;
-  int64_t depth_;  // rows of a block
-  bool packs_;     // rows that are the same in x and dy
+  int64_t height_, width_;  // of a tile; those at the ends are smaller
+  int64_t depth_;           // rows of a block
+  bool packs_;              // rows that are the same in x and dy
 };
 
 }  // namespace pyframe

@@ -11,7 +11,7 @@
 namespace pyframe {
 namespace {
 
-constexpr int64_t kLaneBytes = int64_t{4} << 20;  // as in dense.cc: private dw copies
+constexpr int64_t kLaneBytes = int64_t{4} << 20;  // private copies of dw, all lanes together
 constexpr int64_t kBlockTiles = 64;
 // Channels and filters of a task: the frequencies of their gradient, 2.3 MB in float32, are read
 // and written once for every block of tiles.
